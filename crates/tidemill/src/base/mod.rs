@@ -1,0 +1,22 @@
+//! The ground floor: time, clock, errors, text. Knows no other room.
+
+pub mod clock;
+pub mod error;
+pub mod time;
+
+pub use clock::{Clock, Interrupt, ManualClock, SystemClock};
+pub use error::{Error, ErrorKind, Misuse, Result};
+pub use time::{Interval, Time, milliseconds, minutes, seconds};
+
+use serde::{Serialize, de::DeserializeOwned};
+use std::hash::Hash;
+
+/// What a record must be to travel through the engine.
+///
+/// The serde bounds are there because a shuffle may cross processes. Implemented for every type that fits.
+pub trait Data: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {}
+impl<T: Clone + Send + Sync + Serialize + DeserializeOwned + 'static> Data for T {}
+
+/// What a record must be to serve as a key of a shuffle or of state.
+pub trait Key: Data + Hash + Eq {}
+impl<T: Data + Hash + Eq> Key for T {}
