@@ -6,3 +6,10 @@ pub use base::{
     Clock, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, SystemClock, Time,
     milliseconds, minutes, seconds,
 };
+
+mod context;
+mod engine;
+pub mod rdd;
+
+pub use context::Context;
+pub use rdd::{HashPartitioner, Partitioner, PartitionerRef, Rdd, StorageLevel};

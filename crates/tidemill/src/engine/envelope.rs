@@ -1,0 +1,55 @@
+//! What travels between workers: records of a shuffle, or the result of a partition.
+
+use crate::{base::Error, rdd::Payload};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Something for one worker.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Envelope {
+    /// Index of the worker that is to open it.
+    pub(super) worker: usize,
+    pub(super) content: Content,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) enum Content {
+    /// Records of a shuffle, from a map partition to a reduce partition.
+    Records { source: usize, target: usize, body: Body },
+    /// The result of the partition at this position of the result stage.
+    Result { position: usize, body: Body },
+    /// Updates of accumulators by a task that succeeded.
+    Updates(Vec<(u64, Vec<u8>)>),
+    /// A task failed.
+    Failure(String),
+}
+
+/// A payload: as it is within a process, as bytes across.
+#[derive(Clone)]
+pub(super) enum Body {
+    Local(Payload),
+    Bytes(Vec<u8>),
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Body::Bytes(bytes) => bytes.serialize(serializer),
+            Body::Local(_) => Err(serde::ser::Error::custom("a local payload was sent to another process")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<u8>::deserialize(deserializer).map(Body::Bytes)
+    }
+}
+
+impl Body {
+    pub(super) fn open(self, decode: fn(&[u8]) -> Result<Payload, Error>) -> Result<Payload, Error> {
+        match self {
+            Body::Local(payload) => Ok(payload),
+            Body::Bytes(bytes) => decode(&bytes),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A job while it runs: its queues of partitions, its results, and its first failure.
+
+use super::envelope::{Body, Content, Envelope};
+use crate::{
+    base::{Error, Result},
+    rdd::{Job, JobOutput, Payload, PayloadCodec, TaskContext, task::run_task},
+};
+use crossbeam_channel::Sender;
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+/// Where the workers of all processes are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Topology {
+    pub(super) process: usize,
+    pub(super) processes: usize,
+    /// Workers of each process.
+    pub(super) threads: usize,
+}
+
+impl Topology {
+    /// The process that computes a partition of which no process holds the data alone.
+    fn home(&self, partition: usize) -> usize {
+        partition % self.processes
+    }
+
+    /// The worker of `process` that takes in what belongs to `partition`.
+    fn worker(&self, process: usize, partition: usize) -> usize {
+        process * self.threads + (partition / self.processes) % self.threads
+    }
+}
+
+/// The partitions of one stage that this process computes; its workers take the next one until none is left.
+pub(super) struct Queue {
+    partitions: Vec<usize>,
+    next: AtomicUsize,
+}
+
+impl Queue {
+    fn new(partitions: impl Iterator<Item = usize>) -> Self {
+        Self { partitions: partitions.collect(), next: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn take(&self) -> Option<usize> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.partitions.get(next).copied()
+    }
+}
+
+/// A job and what has come of it so far; shared by the workers of this process.
+pub(super) struct RunningJob {
+    pub(super) job: Job,
+    pub(super) topology: Topology,
+    /// One for each shuffle, and the last for the result stage.
+    pub(super) queues: Vec<Queue>,
+    output: Mutex<Outcome>,
+    failed: AtomicBool,
+    done: Sender<()>,
+}
+
+#[derive(Default)]
+struct Outcome {
+    results: Vec<Option<Payload>>,
+    updates: Vec<(u64, Vec<u8>)>,
+    failure: Option<Error>,
+}
+
+impl RunningJob {
+    pub(super) fn new(job: Job, topology: Topology, done: Sender<()>) -> Self {
+        let here = |partition: &usize| topology.home(*partition) == topology.process;
+        let maps = job.shuffles.iter().map(|stage| {
+            let partitions = stage.shuffle.map_side().lineage().partitions();
+            Queue::new((0..partitions).filter(here))
+        });
+        let positions = 0..job.result.partitions.len();
+        let results = Queue::new(positions.filter(|&position| here(&job.result.partitions[position])));
+        let queues = maps.chain([results]).collect();
+        let outcome = Outcome { results: vec![None; job.result.partitions.len()], ..Outcome::default() };
+        Self { job, topology, queues, output: Mutex::new(outcome), failed: AtomicBool::new(false), done }
+    }
+
+    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Runs one task of stage `stage` and sends what comes of it.
+    pub(super) fn run_task(&self, stage: usize, index: usize, send: &mut dyn FnMut(Envelope)) {
+        let outcome = match self.job.shuffles.get(stage) {
+            Some(_) => self.run_map(stage, index, send),
+            None => self.run_result(index, send),
+        };
+        if let Err(error) = outcome {
+            self.fail(error, send);
+        }
+    }
+
+    fn run_map(&self, stage: usize, partition: usize, send: &mut dyn FnMut(Envelope)) -> Result<()> {
+        let shuffle = &self.job.shuffles[stage].shuffle;
+        let codec = shuffle.codec();
+        let task = TaskContext::new(partition, self.job.scope);
+        run_task(&task, |task| {
+            shuffle.write(partition, task, &mut |target, payload| {
+                let process = self.topology.home(target);
+                let body = task.expect(self.seal(process, &payload, codec));
+                let content = Content::Records { source: partition, target, body };
+                send(Envelope { worker: self.topology.worker(process, target), content });
+            });
+        })?;
+        Ok(())
+    }
+
+    fn run_result(&self, position: usize, send: &mut dyn FnMut(Envelope)) -> Result<()> {
+        let stage = &self.job.result;
+        let partition = stage.partitions[position];
+        let task = TaskContext::new(partition, self.job.scope);
+        let payload = run_task(&task, |task| (stage.run)(partition, task))?;
+        for process in 0..self.topology.processes {
+            if process == self.topology.process {
+                self.outcome().results[position] = Some(payload.clone());
+            } else {
+                let body = self.seal(process, &payload, stage.codec)?;
+                let worker = self.topology.worker(process, 0);
+                send(Envelope { worker, content: Content::Result { position, body } });
+            }
+        }
+        Ok(())
+    }
+
+    fn seal(&self, process: usize, payload: &Payload, codec: PayloadCodec) -> Result<Body> {
+        if process == self.topology.process {
+            Ok(Body::Local(payload.clone()))
+        } else {
+            (codec.encode)(payload).map(Body::Bytes)
+        }
+    }
+
+    /// Keeps the first failure and tells the other processes.
+    fn fail(&self, error: Error, send: &mut dyn FnMut(Envelope)) {
+        for process in (0..self.topology.processes).filter(|&process| process != self.topology.process) {
+            let worker = self.topology.worker(process, 0);
+            send(Envelope { worker, content: Content::Failure(error.to_string()) });
+        }
+        self.keep_failure(error);
+    }
+
+    fn keep_failure(&self, error: Error) {
+        self.failed.store(true, Ordering::Relaxed);
+        self.outcome().failure.get_or_insert(error);
+    }
+
+    /// Opens an envelope that arrived for stage `stage`.
+    pub(super) fn accept(&self, stage: usize, envelope: Envelope) {
+        let opened = match envelope.content {
+            Content::Records { source, target, body } => {
+                let shuffle = &self.job.shuffles[stage].shuffle;
+                body.open(shuffle.codec().decode).and_then(|payload| shuffle.accept(source, target, payload))
+            }
+            Content::Result { position, body } => {
+                body.open(self.job.result.codec.decode).map(|payload| self.outcome().results[position] = Some(payload))
+            }
+            Content::Updates(updates) => {
+                self.outcome().updates.extend(updates);
+                Ok(())
+            }
+            Content::Failure(message) => Err(Error::user(message)),
+        };
+        if let Err(error) = opened {
+            self.keep_failure(error);
+        }
+    }
+
+    /// Tells whoever waits that every worker is through.
+    pub(super) fn finish(&self) {
+        let _ = self.done.try_send(());
+    }
+
+    pub(super) fn take_output(&self) -> Result<JobOutput> {
+        let mut outcome = self.outcome();
+        if let Some(error) = outcome.failure.take() {
+            return Err(error);
+        }
+        let results: Option<Vec<_>> = outcome.results.drain(..).collect();
+        let results = results.ok_or_else(|| Error::internal("a job ended without all its results"))?;
+        Ok(JobOutput { results, updates: std::mem::take(&mut outcome.updates) })
+    }
+}

@@ -1,0 +1,98 @@
+//! A job as a timely dataflow: for each stage an operator that runs its tasks, and one that takes in what they send.
+
+use super::{envelope::Envelope, job::RunningJob};
+use std::sync::Arc;
+use timely::{
+    dataflow::{
+        Scope, Stream,
+        channels::pact::{Exchange, Pipeline},
+        operators::{
+            Capability, Probe,
+            generic::{OutputBuilder, builder_rc::OperatorBuilder},
+            probe::Handle,
+        },
+    },
+    worker::Worker,
+};
+
+type Envelopes<'scope> = Stream<'scope, (), Vec<Envelope>>;
+/// Carries no data; its frontier is empty once a shuffle is complete on every worker.
+type Signal<'scope> = Stream<'scope, (), Vec<()>>;
+
+/// Builds the dataflow of a job on one worker. The probe is done when every worker is.
+pub(super) fn build(worker: &mut Worker, job: &Arc<RunningJob>) -> Handle<()> {
+    worker.dataflow::<(), _, _>(|scope| {
+        let mut signals: Vec<Signal<'_>> = Vec::with_capacity(job.queues.len());
+        for (stage, shuffle) in job.job.shuffles.iter().enumerate() {
+            let after = shuffle.after.iter().map(|&i| signals[i].clone()).collect();
+            let sent = run_tasks(scope.clone(), job, stage, after);
+            signals.push(take_in(scope.clone(), job, stage, sent));
+        }
+        let stage = job.job.shuffles.len();
+        let after = job.job.result.after.iter().map(|&i| signals[i].clone()).collect();
+        let sent = run_tasks(scope.clone(), job, stage, after);
+        if job.topology.processes == 1 {
+            sent.probe().0
+        } else {
+            take_in(scope.clone(), job, stage, sent).probe().0
+        }
+    })
+}
+
+/// Runs the tasks of a stage once everything it reads is complete: one task each time it is scheduled, so that other
+/// jobs get their turn.
+fn run_tasks<'scope>(
+    scope: Scope<'scope, ()>,
+    job: &Arc<RunningJob>,
+    stage: usize,
+    after: Vec<Signal<'scope>>,
+) -> Envelopes<'scope> {
+    let mut builder = OperatorBuilder::new("tasks".to_owned(), scope.clone());
+    let _inputs: Vec<_> = after.into_iter().map(|signal| builder.new_input(signal, Pipeline)).collect();
+    let (output, sent) = builder.new_output::<Vec<Envelope>>();
+    let mut output = OutputBuilder::from(output);
+    let activator = scope.activator_for(builder.operator_info().address);
+    let job = job.clone();
+    builder.build(move |mut capabilities| {
+        let mut capability: Option<Capability<()>> = capabilities.pop();
+        move |frontiers| {
+            if !frontiers.iter().all(|frontier| frontier.is_empty()) {
+                return;
+            }
+            let Some(held) = &capability else { return };
+            let next = if job.has_failed() { None } else { job.queues[stage].take() };
+            match next {
+                Some(index) => {
+                    let mut handle = output.activate();
+                    let mut session = handle.session(held);
+                    job.run_task(stage, index, &mut |envelope| session.give(envelope));
+                    activator.activate();
+                }
+                None => capability = None,
+            }
+        }
+    });
+    sent
+}
+
+/// Takes in what the tasks of a stage sent to this worker.
+fn take_in<'scope>(
+    scope: Scope<'scope, ()>,
+    job: &Arc<RunningJob>,
+    stage: usize,
+    sent: Envelopes<'scope>,
+) -> Signal<'scope> {
+    let mut builder = OperatorBuilder::new("take in".to_owned(), scope);
+    let mut input = builder.new_input(sent, Exchange::new(|envelope: &Envelope| envelope.worker as u64));
+    let (_output, signal) = builder.new_output::<Vec<()>>();
+    let job = job.clone();
+    builder.build(move |capabilities| {
+        drop(capabilities);
+        move |_| {
+            input.for_each(|_, envelopes| {
+                envelopes.drain(..).for_each(|envelope| job.accept(stage, envelope));
+            });
+        }
+    });
+    signal
+}

@@ -1,0 +1,30 @@
+//! One batch's partitioned dataset: lineage, partitioners, transformations, actions.
+//!
+//! An [`Rdd`] is a recipe. Nothing runs until an action makes a [`job`](job) of it, which the engine executes.
+//! This room knows neither streams nor how a job is run.
+
+mod cache;
+pub(crate) mod chunk;
+mod job;
+mod node;
+mod partitioner;
+mod session;
+pub(crate) mod shuffle;
+mod slots;
+pub(crate) mod task;
+
+mod action;
+mod narrow;
+pub(crate) mod source;
+mod wide;
+
+pub use cache::StorageLevel;
+pub(crate) use job::{Job, JobOutput, JobRunner, Payload, PayloadCodec};
+pub(crate) use node::{ErasedRdd, Lineage, Parent, RddNode, Site};
+pub use partitioner::{HashPartitioner, Partitioner, PartitionerRef};
+pub(crate) use session::Session;
+pub(crate) use shuffle::ErasedShuffle;
+pub(crate) use slots::SlotMap;
+pub(crate) use task::{JobScope, TaskContext};
+
+pub use node::Rdd;

@@ -1,0 +1,206 @@
+//! The typed handle [`Rdd`], and the erased lineage behind it.
+
+use super::{
+    cache::{BlockStore, StorageLevel},
+    chunk::Chunks,
+    partitioner::PartitionerId,
+    session::Session,
+    shuffle::ErasedShuffle,
+    task::TaskContext,
+};
+use crate::base::Data;
+use std::{fmt, panic::Location, sync::Arc};
+
+/// The call that made an operator: its name, and where the user wrote it.
+#[derive(Clone, Copy)]
+pub(crate) struct Site {
+    pub(crate) operation: &'static str,
+    location: Option<&'static Location<'static>>,
+}
+
+impl Site {
+    #[track_caller]
+    pub(crate) fn here(operation: &'static str) -> Self {
+        Self { operation, location: Some(Location::caller()) }
+    }
+
+    pub(crate) fn unknown(operation: &'static str) -> Self {
+        Self { operation, location: None }
+    }
+
+    /// The same place, under the name of the step that an operation is made of.
+    pub(crate) fn step(self, operation: &'static str) -> Self {
+        Self { operation, ..self }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.location {
+            Some(place) => write!(f, "{} at {}:{}", self.operation, place.file(), place.line()),
+            None => f.write_str(self.operation),
+        }
+    }
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What an Rdd is computed from.
+#[derive(Clone)]
+pub(crate) enum Parent {
+    /// Partitions of another Rdd, read in the same task.
+    Narrow(Arc<dyn ErasedRdd>),
+    /// Partitions of a shuffle, which must be complete before the task starts.
+    Shuffle(Arc<dyn ErasedShuffle>),
+}
+
+/// The untyped part of a node: how it hangs together with others.
+pub(crate) trait Lineage: Send + Sync {
+    /// How many partitions it has.
+    fn partitions(&self) -> usize;
+
+    /// What it is computed from.
+    fn parents(&self) -> Vec<Parent>;
+
+    /// Which partitions of its parent number `parent` its `partition` reads; the same one, unless it says otherwise.
+    fn parent_partitions(&self, parent: usize, partition: usize) -> Vec<usize> {
+        let _ = parent;
+        vec![partition]
+    }
+
+    /// Process that has the data of a partition, where only one can.
+    fn pinned(&self, partition: usize) -> Option<usize> {
+        let _ = partition;
+        None
+    }
+
+    /// By which partitioner its keys are placed, if they are.
+    fn partitioner(&self) -> Option<PartitionerId> {
+        None
+    }
+}
+
+/// How one kind of Rdd computes its partitions: a node of the lineage.
+pub(crate) trait RddNode<T>: Lineage {
+    /// Computes one partition, chunk by chunk.
+    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T>;
+}
+
+/// What the engine and other nodes see of an Rdd of any type.
+pub(crate) trait ErasedRdd: Send + Sync {
+    fn id(&self) -> u64;
+    fn site(&self) -> Site;
+    fn lineage(&self) -> &dyn Lineage;
+
+    fn parents(&self) -> Vec<Parent> {
+        self.lineage().parents()
+    }
+}
+
+pub(crate) struct RddCore<T> {
+    id: u64,
+    site: Site,
+    session: Arc<Session>,
+    node: Box<dyn RddNode<T>>,
+    storage: BlockStore<T>,
+}
+
+impl<T: Data> ErasedRdd for RddCore<T> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+    fn site(&self) -> Site {
+        self.site
+    }
+    fn lineage(&self) -> &dyn Lineage {
+        &*self.node
+    }
+}
+
+/// A partitioned dataset that is computed when an action asks for it.
+///
+/// A cheap handle: a clone is the same dataset.
+///
+/// # Examples
+/// ```
+/// use tidemill::Context;
+/// let sc = Context::local(2);
+/// let even = sc.range(0, 10, 1, 4).filter(|n| n % 2 == 0);
+/// assert_eq!(even.collect()?, vec![0, 2, 4, 6, 8]);
+/// # Ok::<(), tidemill::Error>(())
+/// ```
+#[must_use = "an Rdd is lazy: nothing runs until an action is called on it"]
+pub struct Rdd<T> {
+    core: Arc<RddCore<T>>,
+}
+
+impl<T> Clone for Rdd<T> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Rdd<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rdd[{}] {} ({} partitions)", self.core.id, self.core.site, self.core.node.partitions())
+    }
+}
+
+impl<T: Data> Rdd<T> {
+    pub(crate) fn from_node(session: &Arc<Session>, site: Site, node: impl RddNode<T> + 'static) -> Self {
+        let storage = BlockStore::new(node.partitions());
+        let core = RddCore { id: session.next_id(), site, session: session.clone(), node: Box::new(node), storage };
+        Self { core: Arc::new(core) }
+    }
+
+    /// A number that is this dataset's alone within its context.
+    pub fn id(&self) -> u64 {
+        self.core.id
+    }
+
+    /// How many partitions it has.
+    pub fn num_partitions(&self) -> usize {
+        self.core.node.partitions()
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.core.session
+    }
+
+    pub(crate) fn site(&self) -> Site {
+        self.core.site
+    }
+
+    pub(crate) fn partitioner_id(&self) -> Option<PartitionerId> {
+        self.core.node.partitioner()
+    }
+
+    pub(crate) fn storage(&self) -> &BlockStore<T> {
+        &self.core.storage
+    }
+
+    pub(crate) fn as_parent(&self) -> Parent {
+        Parent::Narrow(self.erased())
+    }
+
+    pub(crate) fn erased(&self) -> Arc<dyn ErasedRdd> {
+        self.core.clone()
+    }
+
+    /// The chunks of one partition, from the cache where it is kept there.
+    pub(crate) fn chunks<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
+        match self.core.storage.level() {
+            StorageLevel::None => self.core.node.compute(partition, task),
+            _ => self.core.storage.get_or_compute(partition, task, || self.core.node.compute(partition, task)),
+        }
+    }
+
+    /// The records of one partition, one by one.
+    pub(crate) fn records<'a>(&'a self, partition: usize, task: &'a TaskContext) -> impl Iterator<Item = T> + 'a {
+        self.chunks(partition, task).flatten()
+    }
+}

@@ -1,0 +1,82 @@
+//! What every Rdd of one context shares: ids, parallelism, and who runs its jobs.
+
+use super::job::JobRunner;
+use crate::base::Result;
+use std::{
+    cell::Cell,
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::task::JobScope;
+
+/// Shared by all Rdds of one context.
+pub(crate) struct Session {
+    next_id: AtomicU64,
+    default_parallelism: usize,
+    runner: Arc<dyn JobRunner>,
+    pub(crate) extensions: Extensions,
+}
+
+/// What other rooms of the context keep with the session.
+#[derive(Default)]
+pub(crate) struct Extensions {
+    pub(crate) checkpoint_dir: OnceLock<std::path::PathBuf>,
+}
+
+thread_local! {
+    static SCOPE: Cell<JobScope> = const { Cell::new(JobScope { batch_time: None }) };
+}
+
+impl Session {
+    pub(crate) fn new(default_parallelism: usize, runner: Arc<dyn JobRunner>) -> Arc<Self> {
+        Arc::new(Self { next_id: AtomicU64::new(0), default_parallelism, runner, extensions: Extensions::default() })
+    }
+
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How many partitions a shuffle of a stream has unless the user says otherwise.
+    pub(crate) fn default_parallelism(&self) -> usize {
+        self.default_parallelism
+    }
+
+    pub(crate) fn runner(&self) -> &dyn JobRunner {
+        &*self.runner
+    }
+
+    /// Runs `f` so that every job it starts on this thread belongs to `scope`.
+    pub(crate) fn scoped<R>(scope: JobScope, f: impl FnOnce() -> R) -> R {
+        struct Restore(JobScope);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                SCOPE.set(self.0);
+            }
+        }
+        let _restore = Restore(SCOPE.replace(scope));
+        f()
+    }
+
+    /// The scope of the jobs that this thread starts.
+    pub(crate) fn scope() -> JobScope {
+        SCOPE.get()
+    }
+
+    /// Adds what tasks added to accumulators.
+    pub(crate) fn apply_updates(&self, _updates: Vec<(u64, Vec<u8>)>) {}
+
+    /// Stops the engine; jobs fail from then on.
+    pub(crate) fn stop(&self) -> Result<()> {
+        self.runner.stop()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("default_parallelism", &self.default_parallelism).finish_non_exhaustive()
+    }
+}

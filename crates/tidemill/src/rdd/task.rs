@@ -1,0 +1,138 @@
+//! What a running task knows, and the one road on which its failures travel.
+
+use super::node::Site;
+use crate::base::{Error, ErrorKind, Time};
+use std::{
+    any::Any,
+    cell::Cell,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
+
+/// What the jobs of one action have in common.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct JobScope {
+    /// The batch the job belongs to; `None` for a batch program.
+    pub(crate) batch_time: Option<Time>,
+}
+
+/// What a task knows while it computes one partition.
+#[derive(Debug)]
+pub(crate) struct TaskContext {
+    pub(crate) partition: usize,
+    pub(crate) scope: JobScope,
+}
+
+impl TaskContext {
+    pub(crate) fn new(partition: usize, scope: JobScope) -> Self {
+        Self { partition, scope }
+    }
+
+    /// Ends the task with `error`: it unwinds to the engine's border, past every operator in between.
+    pub(crate) fn fail(&self, error: Error) -> ! {
+        resume_unwind(Box::new(TaskFailure(error)))
+    }
+
+    /// The value, or the end of the task with the error.
+    pub(crate) fn expect<T>(&self, result: Result<T, Error>) -> T {
+        result.unwrap_or_else(|error| self.fail(error))
+    }
+}
+
+/// The payload of an unwinding task that already knows what went wrong.
+struct TaskFailure(Error);
+
+/// Which record of its partition an operator is at, for the error of a user function that panics.
+#[derive(Debug, Default)]
+pub(crate) struct Cursor(Cell<u64>);
+
+impl Cursor {
+    #[inline]
+    pub(crate) fn step(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// Runs user code; a panic in it ends the task with an error that names operator, record, partition and batch.
+#[inline]
+pub(crate) fn guarded<R>(site: &Site, task: &TaskContext, cursor: &Cursor, f: impl FnOnce() -> R) -> R {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => value,
+        Err(panic) => rethrow(site, task, cursor, panic),
+    }
+}
+
+#[cold]
+fn rethrow(site: &Site, task: &TaskContext, cursor: &Cursor, panic: Box<dyn Any + Send>) -> ! {
+    let failure = match panic.downcast::<TaskFailure>() {
+        Ok(failure) => *failure,
+        Err(panic) => {
+            let record = cursor.0.get();
+            let place = Place { site, task, record: (record > 0).then_some(record) };
+            TaskFailure(Error::new(ErrorKind::User, format!("{place}: {}", panic_message(&*panic))))
+        }
+    };
+    resume_unwind(Box::new(failure))
+}
+
+/// Where a user function failed.
+struct Place<'a> {
+    site: &'a Site,
+    task: &'a TaskContext,
+    record: Option<u64>,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" failed", self.site)?;
+        if let Some(record) = self.record {
+            write!(f, " on record {record}")?;
+        }
+        write!(f, " of partition {}", self.task.partition)?;
+        if let Some(time) = self.task.scope.batch_time {
+            write!(f, " in the batch of {time}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&'static str>().copied())
+        .unwrap_or("the panic carried no text")
+}
+
+thread_local! {
+    static IN_TASK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is running a task.
+pub(crate) fn in_task() -> bool {
+    IN_TASK.get()
+}
+
+/// Runs a whole task; what unwinds out of it comes back as an error.
+pub(crate) fn run_task<R>(task: &TaskContext, f: impl FnOnce(&TaskContext) -> R) -> Result<R, Error> {
+    IN_TASK.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(|| f(task)));
+    IN_TASK.set(false);
+    outcome.map_err(|panic| match panic.downcast::<TaskFailure>() {
+        Ok(failure) => failure.0,
+        Err(panic) => {
+            let site = Site::unknown("task");
+            let place = Place { site: &site, task, record: None };
+            Error::new(ErrorKind::User, format!("{place}: {}", panic_message(&*panic)))
+        }
+    })
+}
+
+/// Runs a user function on the driver; a panic comes back as an error led by `what`.
+pub(crate) fn run_guarded<R>(what: impl fmt::Display, f: impl FnOnce() -> R) -> Result<R, Error> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|panic| match panic.downcast::<TaskFailure>() {
+        Ok(failure) => failure.0,
+        Err(panic) => Error::new(ErrorKind::User, format!("{what}: {}", panic_message(&*panic))),
+    })
+}
