@@ -13,3 +13,6 @@ pub mod rdd;
 
 pub use context::Context;
 pub use rdd::{HashPartitioner, Partitioner, PartitionerRef, Rdd, StorageLevel};
+
+mod dstream;
+pub use dstream::{ContextState, DStream};

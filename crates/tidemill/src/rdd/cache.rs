@@ -45,6 +45,13 @@ impl<T: Data> BlockStore<T> {
         self.level.store(level as u8, Ordering::Relaxed);
     }
 
+    /// Every partition, if all are kept.
+    pub(crate) fn all(&self) -> Option<Vec<Arc<Vec<T>>>> {
+        (self.level() != StorageLevel::None)
+            .then(|| (0..self.blocks.len()).map(|partition| self.block(partition).clone()).collect())
+            .flatten()
+    }
+
     pub(crate) fn clear(&self) {
         self.set_level(StorageLevel::None);
         (0..self.blocks.len()).for_each(|partition| *self.block(partition) = None);

@@ -18,9 +18,15 @@ mod narrow;
 pub(crate) mod source;
 mod wide;
 
+/// How values are combined by key.
+pub(crate) mod combiner {
+    pub(crate) use super::wide::{Combine, Combiner, Reduce};
+}
+
 pub use cache::StorageLevel;
 pub(crate) use job::{Job, JobOutput, JobRunner, Payload, PayloadCodec};
 pub(crate) use node::{ErasedRdd, Lineage, Parent, RddNode, Site};
+pub(crate) use partitioner::PartitionerId;
 pub use partitioner::{HashPartitioner, Partitioner, PartitionerRef};
 pub(crate) use session::Session;
 pub(crate) use shuffle::ErasedShuffle;

@@ -133,3 +133,36 @@ pub(crate) fn range(session: &Arc<Session>, site: Site, start: i64, end: i64, st
     };
     Rdd::from_node(session, site, Range { start, step, len: len as usize, partitions })
 }
+
+/// Partitions that are kept, with nothing above them.
+struct Kept<T> {
+    partitions: Vec<Arc<Vec<T>>>,
+    partitioner: Option<super::partitioner::PartitionerId>,
+}
+
+impl<T: Data> Lineage for Kept<T> {
+    fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+    fn parents(&self) -> Vec<Parent> {
+        Vec::new()
+    }
+    fn partitioner(&self) -> Option<super::partitioner::PartitionerId> {
+        self.partitioner.clone()
+    }
+}
+
+impl<T: Data> RddNode<T> for Kept<T> {
+    fn compute<'a>(&'a self, partition: usize, _task: &'a TaskContext) -> Chunks<'a, T> {
+        Box::new(cloned(&self.partitions[partition]))
+    }
+}
+
+impl<T: Data> Rdd<T> {
+    /// The same dataset without what it was made from, if every partition of it is kept.
+    pub(crate) fn without_lineage(&self) -> Option<Rdd<T>> {
+        let partitions = self.storage().all()?;
+        let node = Kept { partitions, partitioner: self.partitioner_id() };
+        Some(Rdd::from_node(self.session(), self.site(), node))
+    }
+}

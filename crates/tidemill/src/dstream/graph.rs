@@ -1,0 +1,126 @@
+//! What all streams of one context share: batch duration, phase, inputs, outputs and the registry of nodes.
+
+use super::{input::ErasedInput, node::ErasedStream, output::Output};
+use crate::{
+    base::{Misuse, Result, Time, time::ms},
+    rdd::Session,
+};
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// Where a context is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContextState {
+    /// Streams are being declared.
+    Initialized,
+    /// Batches run.
+    Active,
+    /// Ended for good.
+    Stopped,
+}
+
+/// Shared by all streams of one context.
+pub(crate) struct Graph {
+    pub(crate) session: Arc<Session>,
+    pub(crate) batch_duration: Duration,
+    zero_time: OnceLock<Time>,
+    phase: Mutex<ContextState>,
+    next_input: AtomicUsize,
+    program: Mutex<Program>,
+    pub(crate) remember: OnceLock<Duration>,
+}
+
+/// What the user declared.
+#[derive(Default)]
+struct Program {
+    streams: Vec<Weak<dyn ErasedStream>>,
+    inputs: Vec<Arc<dyn ErasedInput>>,
+    outputs: Vec<Arc<Output>>,
+}
+
+impl Graph {
+    pub(crate) fn new(session: Arc<Session>, batch_duration: Duration) -> Result<Arc<Self>> {
+        if ms(batch_duration) == 0 {
+            return Err(Misuse::ZeroBatchDuration.into());
+        }
+        Ok(Arc::new(Self {
+            session,
+            batch_duration,
+            zero_time: OnceLock::new(),
+            phase: Mutex::new(ContextState::Initialized),
+            next_input: AtomicUsize::new(0),
+            program: Mutex::default(),
+            remember: OnceLock::new(),
+        }))
+    }
+
+    pub(crate) fn phase(&self) -> ContextState {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_phase(&self, phase: ContextState) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    /// An error unless streams may still be declared.
+    pub(crate) fn check_declaring(&self, operation: &'static str) -> Result<()> {
+        match self.phase() {
+            ContextState::Initialized => Ok(()),
+            ContextState::Active => Err(Misuse::AddedAfterStart { operation }.into()),
+            ContextState::Stopped => Err(Misuse::AddedAfterStop { operation }.into()),
+        }
+    }
+
+    /// The instant before the first batch: no batch has a time at or before it.
+    pub(crate) fn zero_time(&self) -> Option<Time> {
+        self.zero_time.get().copied()
+    }
+
+    pub(crate) fn set_zero_time(&self, time: Time) {
+        let _ = self.zero_time.set(time);
+    }
+
+    pub(crate) fn next_input_id(&self) -> usize {
+        self.next_input.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn program(&self) -> MutexGuard<'_, Program> {
+        self.program.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn register(&self, stream: &Arc<dyn ErasedStream>) {
+        self.program().streams.push(Arc::downgrade(stream));
+    }
+
+    pub(crate) fn register_input(&self, input: Arc<dyn ErasedInput>) {
+        self.program().inputs.push(input);
+    }
+
+    pub(crate) fn register_output(&self, output: Output) {
+        self.program().outputs.push(Arc::new(output));
+    }
+
+    /// Every stream that some handle, output or other stream still holds.
+    pub(crate) fn streams(&self) -> Vec<Arc<dyn ErasedStream>> {
+        self.program().streams.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(crate) fn inputs(&self) -> Vec<Arc<dyn ErasedInput>> {
+        self.program().inputs.clone()
+    }
+
+    pub(crate) fn outputs(&self) -> Vec<Arc<Output>> {
+        self.program().outputs.clone()
+    }
+
+    /// Lets go of the user's functions, which may hold the context itself.
+    pub(crate) fn clear(&self) {
+        let program = std::mem::take(&mut *self.program());
+        drop(program);
+    }
+}

@@ -1,0 +1,155 @@
+//! The input contract: what a batch reads is picked as a small plain value first, and made into an Rdd from that.
+
+use super::{
+    graph::Graph,
+    node::{DStream, ErasedStream, StreamOp},
+};
+use crate::{
+    base::{Data, Error, Interrupt, Result, Time},
+    rdd::{Rdd, Session, Site},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// What one batch reads of one input: enough to read it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Slice {
+    /// In the encoding of the input that picked it.
+    pub(crate) bytes: Vec<u8>,
+    /// How many records it has, where that is known before it is read.
+    pub(crate) records: u64,
+    /// What to show of it: file names, offset ranges.
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+impl Slice {
+    pub(crate) fn of(value: &impl Serialize, records: u64) -> Result<Self> {
+        let bytes = postcard::to_stdvec(value)
+            .map_err(|error| Error::internal("an input slice could not be encoded").with_source(error))?;
+        Ok(Self { bytes, records, metadata: BTreeMap::new() })
+    }
+
+    pub(crate) fn decode<'a, V: Deserialize<'a>>(&'a self) -> Result<V> {
+        postcard::from_bytes(&self.bytes)
+            .map_err(|error| Error::internal("an input slice could not be decoded").with_source(error))
+    }
+}
+
+/// Where records come from.
+pub(crate) trait Input<T>: Send + Sync + 'static {
+    /// Called once, when the context starts, in the process that drives.
+    fn start(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ends what `start` began; what was received is still picked by a last batch.
+    fn stop(&self, interrupt: &Interrupt) {
+        let _ = interrupt;
+    }
+
+    /// Picks what the batch at `time` reads. In the process that drives, in the order of the batches.
+    fn pick(&self, time: Time) -> Result<Slice>;
+
+    /// The Rdd of a slice.
+    fn rdd(&self, session: &Arc<Session>, time: Time, slice: &Slice) -> Result<Rdd<T>>;
+
+    /// The batch ended and will not be run again.
+    fn release(&self, time: Time, succeeded: bool) {
+        let _ = (time, succeeded);
+    }
+
+    /// Whether something is left that no batch has picked.
+    fn has_unpicked(&self) -> bool {
+        false
+    }
+}
+
+/// What the scheduler sees of an input of any type.
+pub(crate) trait ErasedInput: Send + Sync {
+    fn id(&self) -> usize;
+    fn site(&self) -> Site;
+    fn start(&self) -> Result<()>;
+    fn stop(&self, interrupt: &Interrupt);
+    fn pick(&self, time: Time) -> Result<Slice>;
+    /// Hands over what the batch at `time` reads.
+    fn give(&self, time: Time, slice: Slice);
+    fn release(&self, time: Time, succeeded: bool);
+    fn has_unpicked(&self) -> bool;
+}
+
+struct InputCore<T> {
+    id: usize,
+    site: Site,
+    graph: Arc<Graph>,
+    input: Box<dyn Input<T>>,
+    slices: Mutex<BTreeMap<Time, Slice>>,
+}
+
+impl<T> InputCore<T> {
+    fn slices(&self) -> MutexGuard<'_, BTreeMap<Time, Slice>> {
+        self.slices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Data> ErasedInput for InputCore<T> {
+    fn id(&self) -> usize {
+        self.id
+    }
+    fn site(&self) -> Site {
+        self.site
+    }
+    fn start(&self) -> Result<()> {
+        self.input.start()
+    }
+    fn stop(&self, interrupt: &Interrupt) {
+        self.input.stop(interrupt);
+    }
+    fn pick(&self, time: Time) -> Result<Slice> {
+        self.input.pick(time)
+    }
+    fn give(&self, time: Time, slice: Slice) {
+        self.slices().insert(time, slice);
+    }
+    fn release(&self, time: Time, succeeded: bool) {
+        self.slices().remove(&time);
+        self.input.release(time, succeeded);
+    }
+    fn has_unpicked(&self) -> bool {
+        self.input.has_unpicked()
+    }
+}
+
+/// The stream of an input.
+struct InputOp<T>(Arc<InputCore<T>>);
+
+impl<T: Data> StreamOp<T> for InputOp<T> {
+    fn parents(&self) -> Vec<Arc<dyn ErasedStream>> {
+        Vec::new()
+    }
+    fn slide(&self) -> Duration {
+        self.0.graph.batch_duration
+    }
+    fn compute(&self, time: Time) -> Result<Option<Rdd<T>>> {
+        let session = &self.0.graph.session;
+        let slice = self.0.slices().get(&time).cloned();
+        match slice {
+            Some(slice) => self.0.input.rdd(session, time, &slice).map(Some),
+            None => Ok(Some(Rdd::parallelized(session, self.0.site, Vec::new(), 0))),
+        }
+    }
+}
+
+/// Declares the stream of an input.
+#[track_caller]
+pub(crate) fn input_stream<T: Data>(graph: &Arc<Graph>, site: Site, input: impl Input<T>) -> DStream<T> {
+    let id = graph.next_input_id();
+    let core =
+        Arc::new(InputCore { id, site, graph: graph.clone(), input: Box::new(input), slices: Mutex::default() });
+    let stream = DStream::from_op(graph, site, InputOp(core.clone()));
+    graph.register_input(core);
+    stream
+}

@@ -1,0 +1,338 @@
+//! The typed handle [`DStream`], and what every node has in common.
+
+use super::graph::Graph;
+use crate::{
+    base::{Data, Error, Misuse, Result, Time, time::ms},
+    rdd::{Rdd, Site, StorageLevel},
+};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// What one kind of stream fills in.
+pub(crate) trait StreamOp<T>: Send + Sync {
+    /// The streams it is made from.
+    fn parents(&self) -> Vec<Arc<dyn ErasedStream>>;
+
+    /// How far apart its batches are.
+    fn slide(&self) -> Duration;
+
+    /// Its dataset of the batch at `time`; `None` where it has no batch then.
+    fn compute(&self, time: Time) -> Result<Option<Rdd<T>>>;
+
+    /// How long before its own batch it reads its parents.
+    fn looks_back(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The state that it carries from batch to batch.
+    fn state(&self) -> Option<&dyn super::state::ResidentState> {
+        None
+    }
+
+    /// Whether it can only run with a checkpoint directory, as in Spark.
+    fn must_checkpoint(&self) -> bool {
+        false
+    }
+}
+
+/// What graph and scheduler see of a stream of any type.
+pub(crate) trait ErasedStream: Send + Sync {
+    fn site(&self) -> Site;
+    fn slide(&self) -> Duration;
+    fn parents(&self) -> Vec<Arc<dyn ErasedStream>>;
+    fn is_valid(&self, time: Time) -> bool;
+    fn must_checkpoint(&self) -> bool;
+    /// Makes the stream keep the datasets of at least the last `duration`, and its parents what that needs.
+    fn remember(&self, duration: Duration);
+    /// Checks the settings that can only be judged at start.
+    fn validate(&self) -> Result<()>;
+    /// Brings resident state to `time` even where no output asked for it.
+    fn advance(&self, time: Time) -> Result<()>;
+    /// The batch succeeded: state of `time` is final.
+    fn commit(&self, time: Time);
+    /// The batch failed: it leaves no trace.
+    fn roll_back(&self, time: Time);
+    /// Drops the datasets that nothing can ask for after the batch at `time`.
+    fn forget(&self, time: Time);
+    fn has_state(&self) -> bool;
+    fn persist_as_parent(&self);
+}
+
+#[derive(Default)]
+struct Settings {
+    storage: StorageLevel,
+    checkpoint_interval: Option<Duration>,
+}
+
+pub(crate) struct StreamCore<T> {
+    graph: Arc<Graph>,
+    site: Site,
+    op: Box<dyn StreamOp<T>>,
+    generated: Mutex<BTreeMap<Time, Option<Rdd<T>>>>,
+    settings: Mutex<Settings>,
+    remember_ms: AtomicU64,
+}
+
+/// A stream of batches: one [`Rdd`] for each batch time.
+///
+/// A cheap handle: a clone is the same stream. Streams are declared before
+/// [`StreamingContext::start`](crate::StreamingContext::start).
+///
+/// # Panics
+/// A transformation or output declared after start or stop panics with the text of the
+/// [`Misuse`](crate::Misuse); nothing of the running program is harmed.
+#[must_use = "a stream is lazy: nothing runs unless an output operation is called on it or on a stream made from it"]
+pub struct DStream<T> {
+    core: Arc<StreamCore<T>>,
+}
+
+impl<T> Clone for DStream<T> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.clone() }
+    }
+}
+
+impl<T> fmt::Debug for DStream<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DStream {}", self.core.site)
+    }
+}
+
+/// Raises a misuse that is a mistake in the program text.
+#[track_caller]
+pub(crate) fn declared<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl<T: Data> DStream<T> {
+    #[track_caller]
+    pub(crate) fn from_op(graph: &Arc<Graph>, site: Site, op: impl StreamOp<T> + 'static) -> Self {
+        declared(graph.check_declaring(site.operation));
+        let core = Arc::new(StreamCore {
+            graph: graph.clone(),
+            site,
+            op: Box::new(op),
+            generated: Mutex::default(),
+            settings: Mutex::default(),
+            remember_ms: AtomicU64::new(0),
+        });
+        let erased: Arc<dyn ErasedStream> = core.clone();
+        graph.register(&erased);
+        Self { core }
+    }
+
+    pub(crate) fn graph(&self) -> &Arc<Graph> {
+        &self.core.graph
+    }
+
+    pub(crate) fn erased(&self) -> Arc<dyn ErasedStream> {
+        self.core.clone()
+    }
+
+    /// How far apart the batches of this stream are.
+    pub fn slide_duration(&self) -> Duration {
+        self.core.op.slide()
+    }
+
+    /// The dataset of the batch at `time`, made once and then remembered.
+    pub(crate) fn at(&self, time: Time) -> Result<Option<Rdd<T>>> {
+        self.core.at(time)
+    }
+
+    /// Keeps every batch's dataset once it was computed; set it where two operations read one stream.
+    ///
+    /// # Panics
+    /// After start, with the text of [`Misuse::ChangedAfterStart`].
+    ///
+    /// # Examples
+    /// See [`cache`](Self::cache).
+    #[track_caller]
+    pub fn persist(&self, level: StorageLevel) -> Self {
+        let changed = self.core.graph.check_declaring("persist");
+        declared(changed.map_err(|_| Error::from(Misuse::ChangedAfterStart { setting: "storage level" })));
+        self.core.settings().storage = level;
+        self.clone()
+    }
+
+    /// [`persist`](Self::persist) in memory.
+    #[track_caller]
+    pub fn cache(&self) -> Self {
+        self.persist(StorageLevel::MemoryOnly)
+    }
+
+    /// Sets how often the stream's state is written to the checkpoint directory.
+    ///
+    /// # Panics
+    /// After start, with the text of [`Misuse::ChangedAfterStart`].
+    #[track_caller]
+    pub fn checkpoint(&self, interval: Duration) -> Self {
+        let changed = self.core.graph.check_declaring("checkpoint");
+        declared(changed.map_err(|_| Error::from(Misuse::ChangedAfterStart { setting: "checkpoint interval" })));
+        self.core.settings().checkpoint_interval = Some(interval);
+        self.persist(StorageLevel::MemoryOnly)
+    }
+
+    /// The datasets of every batch from `begin` to `end`, both included; ends that are no batch time are floored.
+    ///
+    /// Batches that were forgotten, or are still to come, are computed.
+    ///
+    /// # Errors
+    /// [`Misuse::NotStarted`] before start.
+    pub fn slice(&self, begin: Time, end: Time) -> Result<Vec<Rdd<T>>> {
+        let zero = self.core.graph.zero_time().ok_or(Misuse::NotStarted)?;
+        let slide = self.slide_duration();
+        let floor = |time: Time| {
+            let floored = time.floor_from(slide, zero);
+            if floored != time {
+                tracing::warn!(stream = %self.core.site, %time, %floored, "slice was given a time that is no batch time");
+            }
+            floored
+        };
+        let mut rdds = Vec::new();
+        for time in floor(begin.max(zero)).to(floor(end.max(zero)), slide) {
+            rdds.extend(self.at(time)?);
+        }
+        Ok(rdds)
+    }
+}
+
+impl<T: Data> StreamCore<T> {
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn generated(&self) -> MutexGuard<'_, BTreeMap<Time, Option<Rdd<T>>>> {
+        self.generated.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn at(&self, time: Time) -> Result<Option<Rdd<T>>> {
+        if !self.is_valid(time) {
+            return Ok(None);
+        }
+        if let Some(known) = self.generated().get(&time) {
+            return Ok(known.clone());
+        }
+        let rdd = self.op.compute(time)?;
+        if let Some(rdd) = &rdd {
+            let level = self.settings().storage;
+            if level != StorageLevel::None {
+                rdd.storage().set_level(level);
+            }
+        }
+        self.generated().insert(time, rdd.clone());
+        Ok(rdd)
+    }
+}
+
+impl<T: Data> ErasedStream for StreamCore<T> {
+    fn site(&self) -> Site {
+        self.site
+    }
+
+    fn slide(&self) -> Duration {
+        self.op.slide()
+    }
+
+    fn parents(&self) -> Vec<Arc<dyn ErasedStream>> {
+        self.op.parents()
+    }
+
+    fn is_valid(&self, time: Time) -> bool {
+        self.graph.zero_time().is_some_and(|zero| {
+            time > zero && (time.as_ms() - zero.as_ms()).is_multiple_of(ms(self.op.slide()).max(1))
+        })
+    }
+
+    fn must_checkpoint(&self) -> bool {
+        self.op.must_checkpoint()
+    }
+
+    fn remember(&self, duration: Duration) {
+        let duration = duration.max(self.op.slide());
+        if self.remember_ms.fetch_max(ms(duration), Ordering::Relaxed) >= ms(duration) {
+            return;
+        }
+        for parent in self.op.parents() {
+            parent.remember(self.op.looks_back());
+        }
+    }
+
+    fn validate(&self) -> Result<()> {
+        let settings = self.settings();
+        if let Some(interval) = settings.checkpoint_interval {
+            let (given_ms, slide_ms) = (ms(interval), ms(self.op.slide()));
+            if given_ms == 0 || !given_ms.is_multiple_of(slide_ms) {
+                return Err(Misuse::BadCheckpointInterval { given_ms, slide_ms }.into());
+            }
+        }
+        let needs = self.op.must_checkpoint() || settings.checkpoint_interval.is_some();
+        if needs && self.graph.session.extensions.checkpoint_dir.get().is_none() {
+            return Err(Misuse::NoCheckpointDirectory { operation: self.site.to_string() }.into());
+        }
+        Ok(())
+    }
+
+    fn advance(&self, time: Time) -> Result<()> {
+        let Some(state) = self.op.state() else { return Ok(()) };
+        if !self.is_valid(time) || state.is_at(time) {
+            return Ok(());
+        }
+        if let Some(rdd) = self.at(time)? {
+            rdd.run(self.site.step("advance the state"), |rdd, partition, task| {
+                let _ = rdd.chunks(partition, task).next();
+            })?;
+        }
+        Ok(())
+    }
+
+    fn commit(&self, time: Time) {
+        if let Some(state) = self.op.state() {
+            state.commit(time);
+        }
+        let kept = self.generated().get(&time).cloned().flatten().and_then(|rdd| rdd.without_lineage());
+        if let Some(kept) = kept {
+            self.generated().insert(time, Some(kept));
+        }
+    }
+
+    fn roll_back(&self, time: Time) {
+        if let Some(state) = self.op.state() {
+            state.roll_back(time);
+        }
+        self.generated().remove(&time);
+        if self.is_valid(time) && self.graph.zero_time().is_some() {
+            self.generated().insert(time, None);
+        }
+    }
+
+    fn forget(&self, time: Time) {
+        let remember = Duration::from_millis(self.remember_ms.load(Ordering::Relaxed));
+        let oldest = time.saturating_sub(remember);
+        let mut generated = self.generated();
+        let kept = generated.split_off(&(oldest + Duration::from_millis(1)));
+        let old = std::mem::replace(&mut *generated, kept);
+        drop(generated);
+        drop(old);
+    }
+
+    fn has_state(&self) -> bool {
+        self.op.state().is_some()
+    }
+
+    fn persist_as_parent(&self) {
+        let mut settings = self.settings();
+        if settings.storage == StorageLevel::None {
+            settings.storage = StorageLevel::MemoryOnly;
+        }
+    }
+}

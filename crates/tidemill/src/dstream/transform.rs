@@ -1,0 +1,202 @@
+//! Stateless transformations: each makes an Rdd of the parents' Rdds of the same batch.
+
+use super::node::{DStream, ErasedStream, StreamOp, declared};
+use crate::{
+    base::{Data, Error, Misuse, Result, Time, time::ms},
+    rdd::{Rdd, Site, task::run_guarded},
+};
+use std::{sync::Arc, time::Duration};
+
+/// One parent, and a function over its Rdd of the batch.
+struct Mapped<T, F> {
+    parent: DStream<T>,
+    f: F,
+}
+
+impl<T: Data, U: Data, F> StreamOp<U> for Mapped<T, F>
+where
+    F: Fn(Rdd<T>, Time) -> Result<Rdd<U>> + Send + Sync,
+{
+    fn parents(&self) -> Vec<Arc<dyn ErasedStream>> {
+        vec![self.parent.erased()]
+    }
+    fn slide(&self) -> Duration {
+        self.parent.slide_duration()
+    }
+    fn compute(&self, time: Time) -> Result<Option<Rdd<U>>> {
+        self.parent.at(time)?.map(|rdd| (self.f)(rdd, time)).transpose()
+    }
+}
+
+/// Several parents of the same slide, and a function over their Rdds of the batch.
+pub(crate) struct Together<T, F> {
+    parents: Vec<DStream<T>>,
+    f: F,
+}
+
+impl<T: Data, U: Data, F> StreamOp<U> for Together<T, F>
+where
+    F: Fn(Vec<Rdd<T>>, Time) -> Result<Rdd<U>> + Send + Sync,
+{
+    fn parents(&self) -> Vec<Arc<dyn ErasedStream>> {
+        self.parents.iter().map(DStream::erased).collect()
+    }
+    fn slide(&self) -> Duration {
+        self.parents[0].slide_duration()
+    }
+    fn compute(&self, time: Time) -> Result<Option<Rdd<U>>> {
+        let mut rdds = Vec::with_capacity(self.parents.len());
+        for parent in &self.parents {
+            rdds.push(or_empty(parent, time)?);
+        }
+        (self.f)(rdds, time).map(Some)
+    }
+}
+
+/// Two parents of different types and the same slide.
+struct Both<A, B, F> {
+    left: DStream<A>,
+    right: DStream<B>,
+    f: F,
+}
+
+impl<A: Data, B: Data, U: Data, F> StreamOp<U> for Both<A, B, F>
+where
+    F: Fn(Rdd<A>, Rdd<B>, Time) -> Result<Rdd<U>> + Send + Sync,
+{
+    fn parents(&self) -> Vec<Arc<dyn ErasedStream>> {
+        vec![self.left.erased(), self.right.erased()]
+    }
+    fn slide(&self) -> Duration {
+        self.left.slide_duration()
+    }
+    fn compute(&self, time: Time) -> Result<Option<Rdd<U>>> {
+        (self.f)(or_empty(&self.left, time)?, or_empty(&self.right, time)?, time).map(Some)
+    }
+}
+
+/// The stream's Rdd of the batch; an empty one where it has none, as PySpark does.
+fn or_empty<T: Data>(stream: &DStream<T>, time: Time) -> Result<Rdd<T>> {
+    let empty = || Rdd::parallelized(&stream.graph().session, Site::unknown("no batch"), Vec::new(), 0);
+    Ok(stream.at(time)?.unwrap_or_else(empty))
+}
+
+/// An error unless two streams can be used together.
+fn check_together<A: Data, B: Data>(operation: &'static str, left: &DStream<A>, right: &DStream<B>) -> Result<()> {
+    if !Arc::ptr_eq(left.graph(), right.graph()) {
+        return Err(Misuse::DifferentContexts { operation }.into());
+    }
+    let (left_ms, right_ms) = (ms(left.slide_duration()), ms(right.slide_duration()));
+    if left_ms != right_ms {
+        return Err(Misuse::DifferentSlides { operation, left_ms, right_ms }.into());
+    }
+    Ok(())
+}
+
+impl<T: Data> DStream<T> {
+    /// A stream whose Rdd of each batch is made by `f`.
+    #[track_caller]
+    pub(crate) fn each_rdd<U: Data>(
+        &self,
+        site: Site,
+        f: impl Fn(Rdd<T>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
+    ) -> DStream<U> {
+        DStream::from_op(self.graph(), site, Mapped { parent: self.clone(), f })
+    }
+
+    #[track_caller]
+    pub(crate) fn both_rdds<B: Data, U: Data>(
+        &self,
+        site: Site,
+        other: &DStream<B>,
+        f: impl Fn(Rdd<T>, Rdd<B>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
+    ) -> DStream<U> {
+        declared(check_together(site.operation, self, other));
+        DStream::from_op(self.graph(), site, Both { left: self.clone(), right: other.clone(), f })
+    }
+
+    #[track_caller]
+    pub(crate) fn together<U: Data>(
+        site: Site,
+        streams: Vec<DStream<T>>,
+        f: impl Fn(Vec<Rdd<T>>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
+    ) -> DStream<U> {
+        let Some(first) = streams.first().cloned() else {
+            panic!("\"{}\" was given no streams; give it at least one", site.operation);
+        };
+        streams.iter().for_each(|other| declared(check_together(site.operation, &first, other)));
+        DStream::from_op(first.graph(), site, Together { parents: streams, f })
+    }
+
+    /// Applies `f` to every record.
+    #[track_caller]
+    pub fn map<U: Data>(&self, f: impl Fn(T) -> U + Send + Sync + 'static) -> DStream<U> {
+        let (site, f) = (Site::here("map"), Arc::new(f));
+        self.each_rdd(site, move |rdd, _| {
+            let f = f.clone();
+            Ok(rdd.map_at(site, move |record| f(record)))
+        })
+    }
+
+    /// Keeps the records for which `f` holds.
+    #[track_caller]
+    pub fn filter(&self, f: impl Fn(&T) -> bool + Send + Sync + 'static) -> DStream<T> {
+        let (site, f) = (Site::here("filter"), Arc::new(f));
+        self.each_rdd(site, move |rdd, _| {
+            let f = f.clone();
+            Ok(rdd.filter_at(site, move |record| f(record)))
+        })
+    }
+
+    /// Replaces every record by all that `f` makes of it.
+    #[track_caller]
+    pub fn flat_map<I>(&self, f: impl Fn(T) -> I + Send + Sync + 'static) -> DStream<I::Item>
+    where
+        I: IntoIterator + 'static,
+        I::Item: Data,
+    {
+        let (site, f) = (Site::here("flat_map"), Arc::new(f));
+        self.each_rdd(site, move |rdd, _| {
+            let f = f.clone();
+            Ok(rdd.flat_map_at(site, move |record| f(record)))
+        })
+    }
+
+    /// Makes the Rdd of each batch with any Rdd code; `f` runs on the driver, once for each batch.
+    #[track_caller]
+    pub fn transform<U: Data>(&self, f: impl Fn(Rdd<T>, Time) -> Result<Rdd<U>> + Send + Sync + 'static) -> DStream<U> {
+        let site = Site::here("transform");
+        self.each_rdd(site, move |rdd, time| guarded_driver(site, time, || f(rdd, time)))
+    }
+
+    /// [`transform`](Self::transform) of this stream's and another's Rdds of the same batch.
+    #[track_caller]
+    pub fn transform_with<B: Data, U: Data>(
+        &self,
+        other: &DStream<B>,
+        f: impl Fn(Rdd<T>, Rdd<B>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
+    ) -> DStream<U> {
+        let site = Site::here("transform_with");
+        self.both_rdds(site, other, move |left, right, time| guarded_driver(site, time, || f(left, right, time)))
+    }
+
+    /// The records of this stream and then those of `other`, batch by batch.
+    #[track_caller]
+    pub fn union(&self, other: &DStream<T>) -> DStream<T> {
+        let site = Site::here("union");
+        Self::together(site, vec![self.clone(), other.clone()], move |rdds, _| {
+            let session = rdds[0].session().clone();
+            Ok(Rdd::union_of(&session, site, rdds))
+        })
+    }
+}
+
+/// Runs a user function that makes an Rdd on the driver.
+pub(crate) fn guarded_driver<R>(site: Site, time: Time, f: impl FnOnce() -> Result<R>) -> Result<R> {
+    let place = format!("\"{site}\" failed in the batch of {time}");
+    match run_guarded(&place, f) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Error::new(error.kind(), format!("{place}: {error}")).with_source(error)),
+        Err(error) => Err(error),
+    }
+}
