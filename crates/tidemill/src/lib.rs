@@ -3,6 +3,6 @@
 pub mod base;
 
 pub use base::{
-    Clock, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, SystemClock, Time,
-    milliseconds, minutes, seconds,
+    Clock, Config, ConfigKey, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result,
+    SystemClock, Time, keys, milliseconds, minutes, seconds,
 };

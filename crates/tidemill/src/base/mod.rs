@@ -1,10 +1,12 @@
 //! The ground floor: time, clock, errors, text. Knows no other room.
 
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod time;
 
 pub use clock::{Clock, Interrupt, ManualClock, SystemClock};
+pub use config::{Config, ConfigKey, keys};
 pub use error::{Error, ErrorKind, Misuse, Result};
 pub use time::{Interval, Time, milliseconds, minutes, seconds};
 
