@@ -1,6 +1,6 @@
 //! Where a program runs, as Spark's master address says it.
 
-use super::{Unit, parse::ConfigValue};
+use super::{super::Result, Config, Unit, keys, parse::ConfigValue};
 use std::fmt;
 
 /// A master address: how many worker threads, and how often a task is tried.
@@ -73,5 +73,39 @@ impl fmt::Display for Master {
             Some(tries) => write!(f, ",{tries}]"),
             None => f.write_str("]"),
         }
+    }
+}
+
+impl Config {
+    /// How many worker threads the program asks for: `tidemill.worker.threads`, or else those of the master.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Config, keys};
+    /// let config = Config::new().set(keys::MASTER, "local[4]").set(keys::DEFAULT_PARALLELISM, 8);
+    /// assert_eq!((config.worker_threads()?, config.default_parallelism()?), (4, 8));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    pub fn worker_threads(&self) -> Result<usize> {
+        match self.get(&keys::WORKER_THREADS)? {
+            Some(threads) => Ok(threads),
+            None => Ok(self.get(&keys::MASTER)?.threads.count()),
+        }
+    }
+
+    /// Into how many partitions a shuffle goes when the program does not say: `spark.default.parallelism`, or else
+    /// one for each worker thread.
+    pub fn default_parallelism(&self) -> Result<usize> {
+        match self.get(&keys::DEFAULT_PARALLELISM)? {
+            Some(partitions) => Ok(partitions),
+            None => self.worker_threads(),
+        }
+    }
+
+    /// How often a task is tried before its batch fails: the `F` of `local[N,F]`, or else `spark.task.maxFailures`,
+    /// or else once.
+    pub fn task_max_failures(&self) -> Result<usize> {
+        let of_master = self.get(&keys::MASTER)?.max_failures;
+        Ok(of_master.or(self.get(&keys::TASK_MAX_FAILURES)?).unwrap_or(1))
     }
 }

@@ -22,6 +22,18 @@ pub struct ListenerId(u64);
 ///
 /// The queue is bounded and posting never waits: while listeners are too slow and the queue is full, new events are
 /// dropped and counted, and how many they were is logged once the queue is empty again.
+///
+/// # Examples
+/// ```
+/// use tidemill::{StatsReportListener, StreamingStarted, Time, scheduler::ListenerBus};
+/// let bus = ListenerBus::new(100)?;
+/// let id = bus.add(StatsReportListener::default());
+/// bus.post(StreamingStarted::new(Time::from_ms(0)));
+/// bus.flush()?; // now it is delivered
+/// assert!(bus.remove(id));
+/// bus.stop()?;
+/// # Ok::<(), tidemill::Error>(())
+/// ```
 pub struct ListenerBus {
     shared: Arc<Shared>,
     /// None once the bus was stopped.
