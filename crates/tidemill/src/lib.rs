@@ -1,19 +1,21 @@
 //! tidemill: Spark Streaming in Rust, and better.
 
 pub mod base;
-
-pub use base::{
-    Clock, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, Show, Shown,
-    SystemClock, Text, Time,
-    milliseconds, minutes, seconds,
-};
-
 mod context;
+mod dstream;
 mod engine;
 pub mod rdd;
+pub mod scheduler;
 
+pub use base::{
+    Clock, Config, ConfigKey, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, Show,
+    Shown, SystemClock, Text, Time, keys, milliseconds, minutes, seconds,
+};
 pub use context::Context;
-pub use rdd::{HashPartitioner, Partitioner, PartitionerRef, Rdd, StorageLevel};
-
-mod dstream;
 pub use dstream::{ContextState, DStream};
+pub use rdd::{HashPartitioner, Partitioner, PartitionerRef, Rdd, StorageLevel};
+pub use scheduler::{
+    BatchCompleted, BatchInfo, BatchStarted, BatchSubmitted, OutputOperationCompleted, OutputOperationInfo,
+    OutputOperationStarted, PidRateEstimator, RateEstimator, ReceiverError, ReceiverInfo, ReceiverStarted,
+    ReceiverStopped, StatsReportListener, StreamInputInfo, StreamingListener, StreamingStarted,
+};

@@ -1,12 +1,14 @@
 //! The ground floor: time, clock, errors, text. Knows no other room.
 
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod show;
 pub mod text;
 pub mod time;
 
 pub use clock::{Clock, Interrupt, ManualClock, SystemClock};
+pub use config::{Config, ConfigKey, keys};
 pub use error::{Error, ErrorKind, Misuse, Result};
 pub use show::{Show, Shown};
 pub use text::Text;

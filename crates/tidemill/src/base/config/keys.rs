@@ -1,0 +1,194 @@
+//! The table of configuration keys that do something: each with its name, type, default and meaning.
+//!
+//! The doc comment of a key is also its line of `docs/configuration.md`; a test keeps the two the same.
+
+use super::{
+    ConfigKey, Master, Unit,
+    key::AnyKey,
+    parse::{self, ConfigValue},
+};
+use std::time::Duration;
+
+/// Declares constants of type `ConfigKey` and the table that lists them.
+macro_rules! keys {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $key:expr;)*) => {
+        $($(#[doc = $doc])+ pub const $name: ConfigKey<$type> = $key.doc(concat!($($doc),+));)*
+
+        /// Every key of this file.
+        pub(super) static TABLE: &[&dyn AnyKey] = &[$(&$name),*];
+    };
+}
+
+/// The key with this name or alias.
+pub(super) fn find(name: &str) -> Option<&'static dyn AnyKey> {
+    TABLE.iter().copied().find(|key| key.name() == name || key.aliases().contains(&name))
+}
+
+/// Which files of a watched folder belong to a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileStreamRule {
+    /// Every file that was not seen before, whatever its modification time.
+    SeenSet,
+    /// Spark's rule, which goes by modification times and forgets late files.
+    Spark,
+}
+
+impl ConfigValue for FileStreamRule {
+    const UNIT: Unit = Unit::Text;
+    const EXPECTED: &'static str = "\"seen-set\" or \"spark\"";
+    fn parse(value: &str, _: Unit) -> Option<Self> {
+        match value {
+            "seen-set" => Some(Self::SeenSet),
+            "spark" => Some(Self::Spark),
+            _ => None,
+        }
+    }
+}
+
+const fn count(name: &'static str, default: &'static str) -> ConfigKey<usize> {
+    ConfigKey::<usize>::new(name, default).bounded("a whole number that is at least 1", |count| *count > 0)
+}
+
+const fn optional_count(name: &'static str, otherwise: &'static str) -> ConfigKey<Option<usize>> {
+    ConfigKey::<Option<usize>>::optional(name, otherwise)
+        .bounded("a whole number that is at least 1", |count| !matches!(count, Some(0)))
+}
+
+const fn bytes(name: &'static str, default: &'static str) -> ConfigKey<u64> {
+    let key = ConfigKey::<u64>::new(name, default).unit(Unit::Bytes).parsed_by(parse::SIZE, u64::parse);
+    key.bounded("a size that is more than 0 bytes", |bytes| *bytes > 0)
+}
+
+const fn optional_rate(name: &'static str, otherwise: &'static str) -> ConfigKey<Option<u64>> {
+    ConfigKey::<Option<u64>>::optional(name, otherwise).unit(Unit::RecordsPerSecond).parsed_by(parse::RATE, parse::rate)
+}
+
+const fn gain(name: &'static str, default: &'static str) -> ConfigKey<f64> {
+    ConfigKey::<f64>::new(name, default).bounded("a number that is not negative", |gain| *gain >= 0.0)
+}
+
+const fn switch(name: &'static str, default: &'static str) -> ConfigKey<bool> {
+    ConfigKey::<bool>::new(name, default)
+}
+
+const fn time(name: &'static str, default: &'static str) -> ConfigKey<Duration> {
+    ConfigKey::<Duration>::new(name, default)
+}
+
+const fn positive_time(name: &'static str, default: &'static str) -> ConfigKey<Duration> {
+    time(name, default).bounded("a time that is longer than 0", |time| !time.is_zero())
+}
+
+keys! {
+    /// Where the program runs: `local` (one thread), `local[N]` or `local[*]` (as many as there are processors), and
+    /// with `local[N,F]` or `local[*,F]` how often a task is tried.
+    MASTER: Master = ConfigKey::<Master>::new("spark.master", "local[*]");
+    /// The name of the program, in logs, metrics and on its page.
+    APP_NAME: String = ConfigKey::<String>::new("spark.app.name", "tidemill");
+    /// Into how many partitions a shuffle goes when the program does not say.
+    DEFAULT_PARALLELISM: Option<usize> =
+        optional_count("spark.default.parallelism", "the number of worker threads");
+    /// How often a task is tried before its batch fails. The `F` of `local[N,F]` goes before it.
+    TASK_MAX_FAILURES: Option<usize> = optional_count("spark.task.maxFailures", "1");
+    /// Whether saving to a folder that exists is an error. Inside a streaming program it never is, so that a batch can
+    /// be written again.
+    VALIDATE_OUTPUT_SPECS: bool = switch("spark.hadoop.validateOutputSpecs", "true");
+
+    /// Whether the PID estimator sets the rate of the receivers, from how long batches took. Memory is bounded without
+    /// it, by `tidemill.receiver.poolBytes`.
+    BACKPRESSURE_ENABLED: bool = switch("spark.streaming.backpressure.enabled", "false");
+    /// The rate of a receiver until there is a first estimate.
+    BACKPRESSURE_INITIAL_RATE: Option<u64> =
+        optional_rate("spark.streaming.backpressure.initialRate", "`spark.streaming.receiver.maxRate`");
+    /// How the rate is estimated; `pid` is the only way.
+    BACKPRESSURE_ESTIMATOR: String = ConfigKey::<String>::new("spark.streaming.backpressure.rateEstimator", "pid")
+        .bounded("\"pid\"", |estimator| estimator.as_bytes().eq_ignore_ascii_case(b"pid"));
+    /// PID: the weight of the present error.
+    PID_PROPORTIONAL: f64 = gain("spark.streaming.backpressure.pid.proportional", "1.0");
+    /// PID: the weight of the backlog.
+    PID_INTEGRAL: f64 = gain("spark.streaming.backpressure.pid.integral", "0.2");
+    /// PID: the weight of the change of the error.
+    PID_DERIVED: f64 = gain("spark.streaming.backpressure.pid.derived", "0.0");
+    /// PID: the lowest rate it ever asks for.
+    PID_MIN_RATE: f64 = ConfigKey::<f64>::new("spark.streaming.backpressure.pid.minRate", "100")
+        .unit(Unit::RecordsPerSecond)
+        .bounded("a number that is more than 0", |rate| *rate > 0.0);
+
+    /// The highest rate of each receiver; 0 or less is no limit.
+    RECEIVER_MAX_RATE: Option<u64> = optional_rate("spark.streaming.receiver.maxRate", "no limit");
+    /// Whether what receivers take in is written to a log before it is acknowledged, so that a restart does not lose it.
+    RECEIVER_LOG_ENABLED: bool = switch("spark.streaming.receiver.writeAheadLog.enable", "false");
+    /// After how long the log of received data begins a new file.
+    RECEIVER_LOG_ROLLING: Duration =
+        positive_time("spark.streaming.receiver.writeAheadLog.rollingIntervalSecs", "60").unit(Unit::Seconds);
+    /// How often a write to the log of received data is tried before the receiver fails.
+    RECEIVER_LOG_MAX_FAILURES: usize = count("spark.streaming.receiver.writeAheadLog.maxFailures", "3");
+    /// How long a receiver that asked to be restarted, or that failed, waits before it starts again.
+    RECEIVER_RESTART_DELAY: Duration = time("spark.streaming.receiverRestartDelay", "2000");
+    /// After how long a block of received records is closed even if it is not full. One block is one partition.
+    BLOCK_INTERVAL: Duration = positive_time("spark.streaming.blockInterval", "200ms");
+    /// Whether datasets and blocks that no later batch needs are dropped at once.
+    UNPERSIST: bool = switch("spark.streaming.unpersist", "true");
+
+    /// Whether a program that is told to end (see `tidemill.shutdown.signals`) finishes what it received first.
+    STOP_GRACEFULLY_ON_SHUTDOWN: bool = switch("spark.streaming.stopGracefullyOnShutdown", "false");
+    /// Whether stopping the streaming context also stops the batch context it was made from.
+    STOP_SPARK_CONTEXT: bool = switch("spark.streaming.stopSparkContextByDefault", "true");
+    /// How long a graceful stop waits for what was received to be worked off.
+    GRACEFUL_STOP_TIMEOUT: Option<Duration> =
+        ConfigKey::<Option<Duration>>::optional("spark.streaming.gracefulStopTimeout", "ten batch durations");
+    /// How many output operations run at once. With more than one, batches overlap and their order is lost.
+    CONCURRENT_JOBS: usize = count("spark.streaming.concurrentJobs", "1");
+    /// How many finished batches are remembered for display.
+    RETAINED_BATCHES: usize = count("spark.streaming.ui.retainedBatches", "1000");
+    /// The checkpoint directory, as if the program had called `checkpoint` with it.
+    CHECKPOINT_DIRECTORY: Option<String> =
+        ConfigKey::<Option<String>>::optional("spark.streaming.checkpoint.directory", "none");
+    /// With the rule `spark`: how old a file may be to be read still, and for how long its name is remembered.
+    FILE_MIN_REMEMBER: Duration = positive_time("spark.streaming.fileStream.minRememberDuration", "60s")
+        .unit(Unit::Seconds)
+        .also_called(&["spark.streaming.minRememberDuration"]);
+
+    /// Kafka: the highest rate at which each partition is read; 0 or less is no limit.
+    KAFKA_MAX_RATE: Option<u64> = optional_rate("spark.streaming.kafka.maxRatePerPartition", "no limit");
+    /// Kafka: the lowest rate at which each partition is read while backpressure is on.
+    KAFKA_MIN_RATE: u64 = ConfigKey::<u64>::new("spark.streaming.kafka.minRatePerPartition", "1")
+        .unit(Unit::RecordsPerSecond);
+    /// Kafka: how long a poll waits for records that must be there.
+    KAFKA_POLL: Duration = positive_time("spark.streaming.kafka.consumer.poll.ms", "120s");
+
+    /// How many worker threads run a job.
+    WORKER_THREADS: Option<usize> = optional_count("tidemill.worker.threads", "the threads of `spark.master`");
+    /// The longest line that a text source accepts; a longer one is an error and not an endless buffer.
+    LINES_MAX_BYTES: u64 = bytes("tidemill.lines.maxBytes", "16MiB");
+    /// At what size a block of received records is closed.
+    RECEIVER_BLOCK_BYTES: u64 = bytes("tidemill.receiver.blockBytes", "64KiB");
+    /// How much received data may wait to be processed, all receivers together. When the pool is full, receivers stop
+    /// reading and the sender waits.
+    RECEIVER_POOL_BYTES: u64 = bytes("tidemill.receiver.poolBytes", "64MiB");
+    /// How many blocks of each receiver the first batch after a start takes at most, so that a program that is still
+    /// cold is not handed a mountain.
+    RECEIVER_FIRST_BATCH_BLOCKS: usize = count("tidemill.receiver.firstBatchBlocks", "16");
+    /// How many batches must be waiting for a warning that the program does not keep up.
+    BATCH_QUEUE_WARNING: usize = count("tidemill.batch.queueWarning", "10");
+    /// Whether a program with a queue stream may be checkpointed. What is in the queue is lost by a restart.
+    QUEUE_STREAM_ALLOW_CHECKPOINT: bool = switch("tidemill.queueStream.allowCheckpoint", "false");
+    /// Which files are new: `seen-set` takes every file that it did not take before; `spark` goes by modification
+    /// times as Spark does, and so passes over files that appear late.
+    FILE_STREAM_RULE: FileStreamRule = ConfigKey::<FileStreamRule>::new("tidemill.fileStream.rule", "seen-set");
+    /// How long a file must lie unchanged before it is read, for writers that do not move finished files into place.
+    FILE_STREAM_MIN_AGE: Duration = time("tidemill.fileStream.minAge", "0ms");
+    /// Whether files in folders below the watched one are read too.
+    FILE_STREAM_RECURSIVE: bool = switch("tidemill.fileStream.recursive", "false");
+    /// How many files one batch takes at most, oldest first.
+    FILE_STREAM_MAX_FILES: Option<usize> = optional_count("tidemill.fileStream.maxFilesPerBatch", "no limit");
+    /// Whether SIGINT and SIGTERM stop a running program in an orderly way.
+    SHUTDOWN_SIGNALS: bool = switch("tidemill.shutdown.signals", "true");
+    /// How long a stop that a signal began may take; a little less than the 30 s after which supervisors kill.
+    SHUTDOWN_TIMEOUT: Duration = positive_time("tidemill.shutdown.timeout", "25s");
+    /// How many events may wait for a slow listener before events are dropped.
+    LISTENER_QUEUE: usize = count("tidemill.listener.queue", "10000");
+    /// Whether a stream that no output operation uses is reported at start.
+    WARN_UNUSED_STREAMS: bool = switch("tidemill.stream.warnUnused", "true");
+}
