@@ -4,18 +4,20 @@ pub mod base;
 mod context;
 mod dstream;
 mod engine;
+pub mod io;
 pub mod rdd;
 pub mod scheduler;
+pub mod testing;
 
 pub use base::{
     Clock, Config, ConfigKey, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, Show,
     Shown, SystemClock, Text, Time, keys, milliseconds, minutes, seconds,
 };
-pub use context::Context;
+pub use context::{Context, StreamingContext};
 pub use dstream::{ContextState, DStream};
 pub use rdd::{HashPartitioner, Partitioner, PartitionerRef, Rdd, StorageLevel};
 pub use scheduler::{
     BatchCompleted, BatchInfo, BatchStarted, BatchSubmitted, OutputOperationCompleted, OutputOperationInfo,
-    OutputOperationStarted, PidRateEstimator, RateEstimator, ReceiverError, ReceiverInfo, ReceiverStarted,
+    OutputOperationStarted, PidRateEstimator, Progress, RateEstimator, ReceiverError, ReceiverInfo, ReceiverStarted,
     ReceiverStopped, StatsReportListener, StreamInputInfo, StreamingListener, StreamingStarted,
 };

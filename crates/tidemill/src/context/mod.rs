@@ -1,7 +1,12 @@
 //! The front door: wires the rooms together.
 
+mod signals;
+mod streaming;
+
+pub use streaming::StreamingContext;
+
 use crate::{
-    base::{Data, Result},
+    base::{Config, Data, Result, keys},
     engine::Engine,
     rdd::{Rdd, Session, Site, source},
 };
@@ -20,6 +25,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Context {
     session: Arc<Session>,
+    config: Arc<Config>,
 }
 
 impl Context {
@@ -36,7 +42,26 @@ impl Context {
     /// # Errors
     /// If the worker threads cannot be started.
     pub fn try_local(threads: usize) -> Result<Self> {
-        Ok(Self { session: Session::new(threads.max(1), Engine::start(threads)?) })
+        Self::new(Config::new().set(keys::MASTER, format!("local[{}]", threads.max(1))))
+    }
+
+    /// A context as `config` describes it.
+    ///
+    /// # Errors
+    /// A key that is unknown or has a bad value; worker threads that cannot be started.
+    pub fn new(config: Config) -> Result<Self> {
+        config.check()?;
+        let session = Session::new(config.default_parallelism()?, Engine::start(config.worker_threads()?)?);
+        Ok(Self { session, config: Arc::new(config) })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
     }
 
     /// A dataset of `values` in `partitions` partitions.

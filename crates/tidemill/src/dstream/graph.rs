@@ -1,8 +1,12 @@
 //! What all streams of one context share: batch duration, phase, inputs, outputs and the registry of nodes.
 
-use super::{input::ErasedInput, node::ErasedStream, output::Output};
+use super::{
+    input::{ErasedInput, ReceiverEvent},
+    node::ErasedStream,
+    output::Output,
+};
 use crate::{
-    base::{Misuse, Result, Time, time::ms},
+    base::{Clock, Config, Misuse, Result, Time, time::ms},
     rdd::Session,
 };
 use std::{
@@ -28,12 +32,17 @@ pub enum ContextState {
 pub(crate) struct Graph {
     pub(crate) session: Arc<Session>,
     pub(crate) batch_duration: Duration,
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    receiver_events: OnceLock<ReceiverEvents>,
     zero_time: OnceLock<Time>,
     phase: Mutex<ContextState>,
     next_input: AtomicUsize,
     program: Mutex<Program>,
     pub(crate) remember: OnceLock<Duration>,
 }
+
+type ReceiverEvents = Box<dyn Fn(ReceiverEvent) + Send + Sync>;
 
 /// What the user declared.
 #[derive(Default)]
@@ -44,13 +53,21 @@ struct Program {
 }
 
 impl Graph {
-    pub(crate) fn new(session: Arc<Session>, batch_duration: Duration) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        session: Arc<Session>,
+        batch_duration: Duration,
+        config: Config,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>> {
         if ms(batch_duration) == 0 {
             return Err(Misuse::ZeroBatchDuration.into());
         }
         Ok(Arc::new(Self {
             session,
             batch_duration,
+            config,
+            clock,
+            receiver_events: OnceLock::new(),
             zero_time: OnceLock::new(),
             phase: Mutex::new(ContextState::Initialized),
             next_input: AtomicUsize::new(0),
@@ -83,6 +100,21 @@ impl Graph {
 
     pub(crate) fn set_zero_time(&self, time: Time) {
         let _ = self.zero_time.set(time);
+    }
+
+    pub(crate) fn on_receiver_event(&self, post: impl Fn(ReceiverEvent) + Send + Sync + 'static) {
+        let _ = self.receiver_events.set(Box::new(post));
+    }
+
+    pub(crate) fn post_receiver_event(&self, event: ReceiverEvent) {
+        if let Some(post) = self.receiver_events.get() {
+            post(event);
+        }
+    }
+
+    /// The id that the next input will get.
+    pub(crate) fn upcoming_input_id(&self) -> usize {
+        self.next_input.load(Ordering::Relaxed)
     }
 
     pub(crate) fn next_input_id(&self) -> usize {

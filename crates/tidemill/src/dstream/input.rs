@@ -39,6 +39,24 @@ impl Slice {
     }
 }
 
+/// What a receiver is doing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReceiverReport {
+    pub(crate) stream_id: usize,
+    pub(crate) name: String,
+    pub(crate) active: bool,
+    pub(crate) last_error_message: String,
+    pub(crate) last_error: String,
+}
+
+/// Something that happened to a receiver.
+#[derive(Clone, Debug)]
+pub(crate) enum ReceiverEvent {
+    Started(ReceiverReport),
+    Error(ReceiverReport),
+    Stopped(ReceiverReport),
+}
+
 /// Where records come from.
 pub(crate) trait Input<T>: Send + Sync + 'static {
     /// Called once, when the context starts, in the process that drives.
@@ -62,6 +80,11 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
         let _ = (time, succeeded);
     }
 
+    /// Sets how many records a second the input may take in from now on.
+    fn set_rate(&self, records_per_second: u64) {
+        let _ = records_per_second;
+    }
+
     /// Whether something is left that no batch has picked.
     fn has_unpicked(&self) -> bool {
         false
@@ -78,6 +101,7 @@ pub(crate) trait ErasedInput: Send + Sync {
     /// Hands over what the batch at `time` reads.
     fn give(&self, time: Time, slice: Slice);
     fn release(&self, time: Time, succeeded: bool);
+    fn set_rate(&self, records_per_second: u64);
     fn has_unpicked(&self) -> bool;
 }
 
@@ -117,6 +141,9 @@ impl<T: Data> ErasedInput for InputCore<T> {
     fn release(&self, time: Time, succeeded: bool) {
         self.slices().remove(&time);
         self.input.release(time, succeeded);
+    }
+    fn set_rate(&self, records_per_second: u64) {
+        self.input.set_rate(records_per_second);
     }
     fn has_unpicked(&self) -> bool {
         self.input.has_unpicked()

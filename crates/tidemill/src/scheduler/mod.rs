@@ -1,11 +1,19 @@
-//! Batches over time: who listens to them and how fast their inputs may go.
+//! Batches over time: the clock that cuts them, the thread that runs them, who listens, and how fast inputs may go.
 
+mod batch;
+mod generator;
+mod job_scheduler;
 pub mod listener;
 pub mod rate;
+mod run;
+mod waiter;
+
+pub(crate) use job_scheduler::JobScheduler;
+pub use job_scheduler::Progress;
 
 pub use listener::{
     BatchCompleted, BatchInfo, BatchStarted, BatchSubmitted, ListenerBus, ListenerId, OutputOperationCompleted,
     OutputOperationInfo, OutputOperationStarted, ReceiverError, ReceiverInfo, ReceiverStarted, ReceiverStopped,
     StatsReportListener, StreamInputInfo, StreamingEvent, StreamingListener, StreamingStarted,
 };
-pub use rate::{PidGains, PidRateEstimator, RateController, RateEstimator, RateLimit, RateLimiter, RateSample};
+pub use rate::{PidGains, PidRateEstimator, RateController, RateEstimator, RateSample};

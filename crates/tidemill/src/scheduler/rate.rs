@@ -1,15 +1,13 @@
 //! How fast inputs may go: an estimator that learns from finished batches, the limit it sets, the bucket that keeps it.
 //!
 //! The way of a rate: [`RateController`] hears of a finished batch, asks its [`RateEstimator`] and publishes to a
-//! [`RateLimit`]; the thread of a receiver keeps to it with a [`RateLimiter`]; a direct stream reads it when it
+//! [`RateLimit`](crate::io::RateLimit); the thread of a receiver keeps to it with a [`RateLimiter`](crate::io::RateLimiter); a direct stream reads it when it
 //! picks its next input slice.
 
-mod limit;
 mod pid;
 #[cfg(test)]
 mod tests;
 
-pub use limit::{RateLimit, RateLimiter};
 pub use pid::{PidGains, PidRateEstimator};
 
 use super::listener::{BatchCompleted, StreamingListener};
@@ -59,13 +57,17 @@ pub trait RateEstimator: Send {
 pub struct RateController {
     stream_id: usize,
     estimator: Mutex<Box<dyn RateEstimator>>,
-    limit: RateLimit,
+    publish: Box<dyn Fn(u64) + Send + Sync>,
 }
 
 impl RateController {
-    /// A controller for the input stream with this id, which publishes to `limit`.
-    pub fn new(stream_id: usize, estimator: impl RateEstimator + 'static, limit: RateLimit) -> Self {
-        Self { stream_id, estimator: Mutex::new(Box::new(estimator)), limit }
+    /// A controller for the input stream with this id, which hands whole rates to `publish`.
+    pub fn new(
+        stream_id: usize,
+        estimator: impl RateEstimator + 'static,
+        publish: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Self {
+        Self { stream_id, estimator: Mutex::new(Box::new(estimator)), publish: Box::new(publish) }
     }
 
     /// The controller that the configuration asks for; none unless `spark.streaming.backpressure.enabled`.
@@ -75,17 +77,22 @@ impl RateController {
     ///
     /// # Examples
     /// ```
-    /// use tidemill::{Config, keys, seconds, scheduler::{RateController, RateLimit}};
+    /// use tidemill::{Config, keys, seconds, io::RateLimit, scheduler::RateController};
     /// let config = Config::new().set(keys::BACKPRESSURE_ENABLED, true);
     /// let limit = RateLimit::from_config(&config)?;
-    /// assert!(RateController::from_config(0, &config, seconds(1), limit)?.is_some());
+    /// assert!(RateController::from_config(0, &config, seconds(1), move |rate| limit.publish(rate))?.is_some());
     /// # Ok::<(), tidemill::Error>(())
     /// ```
-    pub fn from_config(stream_id: usize, config: &Config, batch: Duration, limit: RateLimit) -> Result<Option<Self>> {
+    pub fn from_config(
+        stream_id: usize,
+        config: &Config,
+        batch: Duration,
+        publish: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<Option<Self>> {
         if !config.get(&crate::base::keys::BACKPRESSURE_ENABLED)? {
             return Ok(None);
         }
-        Ok(Some(Self::new(stream_id, PidRateEstimator::from_config(config, batch)?, limit)))
+        Ok(Some(Self::new(stream_id, PidRateEstimator::from_config(config, batch)?, publish)))
     }
 
     fn sample_of(&self, event: &BatchCompleted) -> Option<RateSample> {
@@ -106,7 +113,7 @@ impl StreamingListener for RateController {
         let rate = self.estimator.lock().unwrap_or_else(PoisonError::into_inner).compute(sample);
         if let Some(rate) = rate {
             // The cast cuts off the fraction, as Spark does, and turns what is no rate into 0, which is not applied.
-            self.limit.publish(rate as u64);
+            (self.publish)(rate as u64);
             tracing::debug!(stream = self.stream_id, rate, "a new rate was published");
         }
     }
@@ -116,7 +123,6 @@ impl fmt::Debug for RateController {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateController")
             .field("stream_id", &self.stream_id)
-            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }

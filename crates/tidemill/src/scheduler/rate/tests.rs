@@ -1,4 +1,5 @@
 use super::*;
+use crate::io::{RateLimit, RateLimiter};
 use crate::{
     ErrorKind, Interrupt, ManualClock,
     base::{Clock, keys},
@@ -144,7 +145,9 @@ fn completed(stream_id: usize, time_ms: u64, records: u64, processing_ms: u64) -
 fn the_controller_publishes_whole_rates_of_its_own_stream_only() -> Result<()> {
     let limit = RateLimit::unlimited();
     let config = Config::new().set(keys::BACKPRESSURE_ENABLED, true);
-    let controller = RateController::from_config(3, &config, seconds(1), limit.clone())?.expect("it is enabled");
+    let published = limit.clone();
+    let publish = move |rate| published.publish(rate);
+    let controller = RateController::from_config(3, &config, seconds(1), publish)?.expect("it is enabled");
     controller.on_batch_completed(&completed(3, 1_000, 500, 300));
     assert_eq!(limit.get(), None, "the first sample is only stored");
     controller.on_batch_completed(&completed(4, 2_000, 500, 300));
@@ -153,7 +156,7 @@ fn the_controller_publishes_whole_rates_of_its_own_stream_only() -> Result<()> {
     assert_eq!(limit.get(), None, "that batch has no times");
     controller.on_batch_completed(&completed(3, 3_000, 500, 300)); // 1666.67/s
     assert_eq!(limit.get(), Some(1_666));
-    assert!(RateController::from_config(3, &Config::new(), seconds(1), limit)?.is_none());
+    assert!(RateController::from_config(3, &Config::new(), seconds(1), move |rate| limit.publish(rate))?.is_none());
     Ok(())
 }
 

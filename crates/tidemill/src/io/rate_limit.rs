@@ -17,7 +17,7 @@ const UNLIMITED: u64 = u64::MAX;
 ///
 /// # Examples
 /// ```
-/// use tidemill::scheduler::RateLimit;
+/// use tidemill::io::RateLimit;
 /// let limit = RateLimit::new(Some(500), Some(2_000));
 /// assert_eq!(limit.get(), Some(500));
 /// limit.publish(9_000);
@@ -55,7 +55,7 @@ impl RateLimit {
     ///
     /// # Examples
     /// ```
-    /// use tidemill::{Config, keys, scheduler::RateLimit};
+    /// use tidemill::{Config, keys, io::RateLimit};
     /// let config = Config::new().set(keys::RECEIVER_MAX_RATE, 1_000);
     /// assert_eq!(RateLimit::from_config(&config)?.get(), Some(1_000));
     /// assert_eq!(RateLimit::from_config(&Config::new())?.get(), None);
@@ -104,7 +104,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// # Examples
 /// ```
 /// use std::sync::Arc;
-/// use tidemill::{Interrupt, ManualClock, Time, scheduler::{RateLimit, RateLimiter}};
+/// use tidemill::{Interrupt, ManualClock, Time, io::{RateLimit, RateLimiter}};
 /// let clock = Arc::new(ManualClock::new(Time::from_ms(0)));
 /// let mut limiter = RateLimiter::new(RateLimit::unlimited(), clock);
 /// assert!(limiter.acquire(1_000_000, &Interrupt::new())); // no limit, no wait

@@ -1,0 +1,14 @@
+//! Where records come from and where they go: the connectors that weigh nothing.
+
+mod block;
+mod print;
+pub(crate) mod queue;
+pub(crate) mod generate;
+pub(crate) mod rate_limit;
+pub(crate) mod receiver;
+pub(crate) mod socket;
+
+pub(crate) use queue::QueueInput;
+pub use queue::RddQueue;
+pub use rate_limit::{RateLimit, RateLimiter};
+pub use receiver::{Ending, Receiver, ReceiverLink};

@@ -1,0 +1,251 @@
+//! The scheduler's side of the border: the receiver's thread, and the batches cut from what it stored.
+
+use super::{Ending, Receiver, ReceiverLink, SharedLink};
+use crate::{
+    base::{Clock, Data, Error, Interrupt, Result, Time, keys, time::ms},
+    dstream::{
+        graph::Graph,
+        input::{Input, ReceiverEvent, ReceiverReport, Slice},
+    },
+    io::{
+        block::{Acknowledge, BlockContent, BlockPool, Permit, StoredBlock},
+        rate_limit::{RateLimit, RateLimiter},
+    },
+    rdd::{Lineage, Parent, Rdd, RddNode, Session, Site, TaskContext, chunk::Chunks, task::panic_message},
+};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// The blocks of one partition.
+type Part<T> = Vec<Arc<dyn BlockContent<T>>>;
+
+/// What a batch holds until it ends.
+struct CutBatch<T> {
+    parts: Vec<Part<T>>,
+    acknowledge: Vec<Acknowledge>,
+    permits: Vec<Permit>,
+}
+
+/// An input that is fed by a receiver.
+pub(crate) struct ReceiverInput<R: Receiver> {
+    receiver: Mutex<Option<R>>,
+    link: Arc<SharedLink<R::Item>>,
+    clock: Arc<dyn Clock>,
+    site: Site,
+    restart_delay: Duration,
+    first_batch_blocks: usize,
+    first_batch_done: AtomicBool,
+    /// How many partitions a batch has at the most.
+    partitions: usize,
+    cut: Mutex<BTreeMap<Time, CutBatch<R::Item>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<R: Receiver> ReceiverInput<R> {
+    pub(crate) fn new(graph: &Arc<Graph>, site: Site, name: &str, receiver: R) -> Result<Self> {
+        let config = &graph.config;
+        let blocks = ms(graph.batch_duration).div_ceil(ms(config.get(&keys::BLOCK_INTERVAL)?).max(1));
+        let limit = RateLimit::from_config(config)?;
+        let stream_id = graph.upcoming_input_id();
+        let report = ReceiverReport { stream_id, name: format!("{name}-{stream_id}"), ..ReceiverReport::default() };
+        let pool = BlockPool::new(config.get(&keys::RECEIVER_POOL_BYTES)? as usize);
+        let block_bytes = config.get(&keys::RECEIVER_BLOCK_BYTES)? as usize;
+        let events = graph.clone();
+        let events = Box::new(move |event| events.post_receiver_event(event));
+        Ok(Self {
+            receiver: Mutex::new(Some(receiver)),
+            link: Arc::new(SharedLink::new(pool, limit, block_bytes, report, events)),
+            clock: graph.clock.clone(),
+            site,
+            restart_delay: config.get(&keys::RECEIVER_RESTART_DELAY)?,
+            first_batch_blocks: config.get(&keys::RECEIVER_FIRST_BATCH_BLOCKS)?,
+            first_batch_done: AtomicBool::new(false),
+            partitions: (blocks as usize).max(graph.session.default_parallelism()),
+            cut: Mutex::default(),
+            thread: Mutex::default(),
+        })
+    }
+}
+
+/// Deals the blocks out to partitions of about the same number of bytes, keeping their order.
+fn into_parts<T>(blocks: Vec<StoredBlock<T>>, most: usize) -> CutBatch<T> {
+    let total_bytes: usize = blocks.iter().map(|block| block.bytes.max(1)).sum();
+    let part_bytes = total_bytes.div_ceil(most.max(1)).max(1);
+    let mut batch = CutBatch { parts: Vec::new(), acknowledge: Vec::new(), permits: Vec::new() };
+    let mut filled_bytes = part_bytes;
+    for block in blocks {
+        if filled_bytes >= part_bytes && batch.parts.len() < most {
+            batch.parts.push(Part::new());
+            filled_bytes = 0;
+        }
+        filled_bytes += block.bytes.max(1);
+        if let Some(part) = batch.parts.last_mut() {
+            part.push(block.content);
+        }
+        batch.acknowledge.extend(block.acknowledge);
+        batch.permits.push(block.permit);
+    }
+    batch
+}
+
+impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
+    fn start(&self) -> Result<()> {
+        let Some(receiver) = lock(&self.receiver).take() else { return Ok(()) };
+        let supervisor = Supervisor {
+            link: ReceiverLink {
+                shared: self.link.clone(),
+                limiter: Mutex::new(RateLimiter::new(self.link.limit.clone(), self.clock.clone())),
+            },
+            restart_delay: self.restart_delay,
+        };
+        let name = format!("tidemill-{}", lock(&self.link.report).name);
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || supervisor.run(receiver))
+            .map_err(|error| Error::from(error).context("the thread of a receiver could not be started"))?;
+        *lock(&self.thread) = Some(thread);
+        Ok(())
+    }
+
+    fn stop(&self, give_up: &Interrupt) {
+        self.link.stop.raise();
+        let thread = lock(&self.thread).take();
+        let Some(thread) = thread else { return };
+        while !thread.is_finished() && !give_up.wait_timeout(Duration::from_millis(1)) {}
+        if thread.is_finished() {
+            let _ = thread.join();
+        } else {
+            tracing::warn!(receiver = lock(&self.link.report).name, "a receiver did not end in time and is left behind");
+        }
+    }
+
+    fn pick(&self, time: Time) -> Result<Slice> {
+        let first = !self.first_batch_done.swap(true, Ordering::Relaxed);
+        let most = if first && !self.link.stop.is_raised() { self.first_batch_blocks } else { usize::MAX };
+        let blocks = self.link.cut(most);
+        let records = blocks.iter().map(|block| block.records as u64).sum();
+        let batch = into_parts(blocks, self.partitions);
+        let slice = Slice::of(&batch.parts.len(), records);
+        lock(&self.cut).insert(time, batch);
+        slice
+    }
+
+    fn rdd(&self, session: &Arc<Session>, time: Time, slice: &Slice) -> Result<Rdd<R::Item>> {
+        let partitions = slice.decode()?;
+        let parts = lock(&self.cut).get(&time).map(|batch| batch.parts.clone()).unwrap_or_default();
+        Ok(Rdd::from_node(session, self.site, BlocksRdd { parts, partitions }))
+    }
+
+    fn release(&self, time: Time, succeeded: bool) {
+        let Some(batch) = lock(&self.cut).remove(&time) else { return };
+        drop(batch.permits);
+        if succeeded {
+            batch.acknowledge.into_iter().for_each(|acknowledge| {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(acknowledge)) {
+                    tracing::error!(message = panic_message(&*panic), "an acknowledgement panicked");
+                }
+            });
+        }
+    }
+
+    fn set_rate(&self, records_per_second: u64) {
+        self.link.limit.publish(records_per_second);
+    }
+
+    fn has_unpicked(&self) -> bool {
+        self.link.has_blocks()
+    }
+}
+
+/// Received blocks, some to a partition. They are in the memory of the process that drives.
+struct BlocksRdd<T> {
+    parts: Vec<Part<T>>,
+    partitions: usize,
+}
+
+impl<T: Data> Lineage for BlocksRdd<T> {
+    fn partitions(&self) -> usize {
+        self.partitions
+    }
+    fn parents(&self) -> Vec<Parent> {
+        Vec::new()
+    }
+    fn pinned(&self, _partition: usize) -> Option<usize> {
+        Some(0)
+    }
+}
+
+impl<T: Data> RddNode<T> for BlocksRdd<T> {
+    fn compute<'a>(&'a self, partition: usize, _task: &'a TaskContext) -> Chunks<'a, T> {
+        Box::new(self.parts[partition].iter().flat_map(|block| block.chunks()))
+    }
+}
+
+/// Runs a receiver again and again, until it is stopped or ends for good.
+struct Supervisor<T> {
+    link: ReceiverLink<T>,
+    restart_delay: Duration,
+}
+
+/// The longest wait before a receiver that keeps failing is run again, in restart delays.
+const MAX_BACK_OFF: u32 = 16;
+
+impl<T: Data> Supervisor<T> {
+    fn run(self, mut receiver: impl Receiver<Item = T>) {
+        let mut failures: u32 = 0;
+        while !self.link.is_stopped() {
+            self.post(true, ReceiverEvent::Started);
+            let ending = catch_unwind(AssertUnwindSafe(|| receiver.run(&self.link)))
+                .unwrap_or_else(|panic| Err(Error::user(format!("the receiver panicked: {}", panic_message(&*panic)))));
+            self.link.on_cut(None);
+            if self.link.is_stopped() {
+                break;
+            }
+            match ending {
+                Ok(Ending::Stop(reason)) => {
+                    tracing::info!(receiver = self.name(), reason, "a receiver ended");
+                    break;
+                }
+                Ok(Ending::Restart(reason)) => {
+                    failures = 0;
+                    tracing::warn!(receiver = self.name(), reason, delay = ?self.restart_delay, "a receiver is restarted");
+                }
+                Err(error) => {
+                    failures += 1;
+                    self.link.report_error(format!("the receiver failed {failures} times in a row"), &error);
+                }
+            }
+            self.post(false, ReceiverEvent::Stopped);
+            let back_off = 1u32.checked_shl(failures.saturating_sub(1)).map_or(MAX_BACK_OFF, |n| n.min(MAX_BACK_OFF));
+            if self.link.wait(self.restart_delay * back_off) {
+                return;
+            }
+        }
+        self.post(false, ReceiverEvent::Stopped);
+    }
+
+    fn name(&self) -> String {
+        lock(&self.link.shared.report).name.clone()
+    }
+
+    fn post(&self, active: bool, event: fn(ReceiverReport) -> ReceiverEvent) {
+        let report = {
+            let mut report = lock(&self.link.shared.report);
+            report.active = active;
+            report.clone()
+        };
+        (self.link.shared.events)(event(report));
+    }
+}

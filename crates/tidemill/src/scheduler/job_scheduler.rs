@@ -1,0 +1,296 @@
+//! Starts and stops what runs a streaming program: the generator, the job threads, the inputs and the listener bus.
+
+use super::{
+    batch::BatchQueue,
+    listener::{
+        ListenerBus, ReceiverError, ReceiverInfo, ReceiverStarted, ReceiverStopped, StreamingEvent, StreamingStarted,
+    },
+    rate::RateController,
+    waiter::Waiter,
+};
+use crate::{
+    base::{Error, Interrupt, Misuse, Result, Time, clock::Stopwatch, keys},
+    dstream::{
+        graph::Graph,
+        input::{ReceiverEvent, ReceiverReport},
+    },
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// What a streaming program has done so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Batches that ended, failed ones included.
+    pub completed_batches: u64,
+    /// Batches that failed.
+    pub failed_batches: u64,
+    /// Records that these batches read.
+    pub records: u64,
+    /// The time of the batch that ended last.
+    pub last_batch_time: Option<Time>,
+    /// How long the batch that ended last was processed.
+    pub last_processing_delay: Option<Duration>,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} batches with {} records", self.completed_batches, self.records)?;
+        if self.failed_batches > 0 {
+            write!(f, ", {} of them failed", self.failed_batches)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the batches of one streaming context.
+pub(crate) struct JobScheduler {
+    pub(super) graph: Arc<Graph>,
+    pub(super) bus: Arc<ListenerBus>,
+    pub(super) queue: BatchQueue,
+    pub(super) waiter: Waiter,
+    pub(super) timer_stop: Interrupt,
+    pub(super) max_failures: usize,
+    pub(super) first_backlog_warning: usize,
+    pub(super) has_state: bool,
+    last_cut: Mutex<Option<Time>>,
+    backlog_warning: Mutex<usize>,
+    progress: Mutex<Progress>,
+    generator: Mutex<Option<JoinHandle<()>>>,
+    runners: Mutex<Vec<JoinHandle<()>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a stop that is not graceful waits for the batch that runs, as Spark does.
+const IMMEDIATE_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl JobScheduler {
+    /// Checks the program and starts everything; batches run from then on.
+    pub(crate) fn start(graph: &Arc<Graph>, bus: &Arc<ListenerBus>) -> Result<Arc<Self>> {
+        let config = &graph.config;
+        let jobs = config.get(&keys::CONCURRENT_JOBS)?;
+        check(graph, jobs)?;
+        let first_backlog_warning = config.get(&keys::BATCH_QUEUE_WARNING)?;
+        let scheduler = Arc::new(Self {
+            graph: graph.clone(),
+            bus: bus.clone(),
+            queue: BatchQueue::new(),
+            waiter: Waiter::default(),
+            timer_stop: Interrupt::new(),
+            max_failures: config.task_max_failures()?,
+            first_backlog_warning,
+            has_state: graph.streams().iter().any(|stream| stream.has_state()),
+            last_cut: Mutex::default(),
+            backlog_warning: Mutex::new(first_backlog_warning),
+            progress: Mutex::default(),
+            generator: Mutex::default(),
+            runners: Mutex::default(),
+        });
+        scheduler.attach_listeners()?;
+        scheduler.launch(jobs)?;
+        Ok(scheduler)
+    }
+
+    fn attach_listeners(&self) -> Result<()> {
+        let bus = self.bus.clone();
+        self.graph.on_receiver_event(move |event| bus.post(receiver_event(event)));
+        for input in self.graph.inputs() {
+            let id = input.id();
+            let publish = move |rate| input.set_rate(rate);
+            let duration = self.graph.batch_duration;
+            if let Some(controller) = RateController::from_config(id, &self.graph.config, duration, publish)? {
+                self.bus.add(controller);
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(self: &Arc<Self>, jobs: usize) -> Result<()> {
+        let duration = self.graph.batch_duration;
+        let zero = self.graph.clock.now().floor(duration);
+        self.graph.set_zero_time(zero);
+        for input in self.graph.inputs() {
+            input.start()?;
+        }
+        for job in 0..jobs {
+            let scheduler = self.clone();
+            let runner = spawn(format!("tidemill-jobs-{job}"), move || scheduler.run_batches())?;
+            lock(&self.runners).push(runner);
+        }
+        let scheduler = self.clone();
+        *lock(&self.generator) =
+            Some(spawn("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
+        self.bus.post(StreamingStarted::new(self.graph.clock.now()));
+        Ok(())
+    }
+
+    pub(super) fn last_cut(&self) -> MutexGuard<'_, Option<Time>> {
+        lock(&self.last_cut)
+    }
+
+    pub(super) fn backlog_warning(&self) -> MutexGuard<'_, usize> {
+        lock(&self.backlog_warning)
+    }
+
+    pub(super) fn progress_mut(&self) -> MutexGuard<'_, Progress> {
+        lock(&self.progress)
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress_mut().clone()
+    }
+
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+        self.waiter.wait(timeout)
+    }
+
+    /// Whether the caller is a thread that a stop would wait for.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        let me = std::thread::current().id();
+        let mine = |thread: &JoinHandle<()>| thread.thread().id() == me;
+        self.bus.is_bus_thread() || lock(&self.runners).iter().any(mine) || lock(&self.generator).iter().any(mine)
+    }
+
+    /// Waits until every batch that the clock has reached is done (true), for at most `timeout` of real time.
+    pub(crate) fn wait_idle(&self, timeout: Duration) -> bool {
+        let watch = Stopwatch::start();
+        let duration = self.graph.batch_duration;
+        let due = self.graph.zero_time().map(|zero| self.graph.clock.now().floor_from(duration, zero));
+        let pause = Interrupt::new();
+        while due > self.graph.zero_time() && *self.last_cut() < due {
+            if watch.elapsed() >= timeout {
+                return false;
+            }
+            pause.wait_timeout(Duration::from_micros(50));
+        }
+        self.queue.wait_idle(timeout.saturating_sub(watch.elapsed())) && self.bus.flush().is_ok()
+    }
+
+    /// Stops; gracefully means that everything received is processed first. Safe to call again.
+    pub(crate) fn stop(&self, gracefully: bool) -> Result<()> {
+        let config = &self.graph.config;
+        let timeout = match config.get(&keys::GRACEFUL_STOP_TIMEOUT)? {
+            Some(timeout) => timeout,
+            None => config.get(&keys::SHUTDOWN_TIMEOUT)?,
+        };
+        let timeout = if gracefully { timeout } else { IMMEDIATE_STOP_TIMEOUT };
+        let watch = Stopwatch::start();
+        self.timer_stop.raise();
+        if !gracefully {
+            self.queue.abandon();
+        }
+        join(lock(&self.generator).take());
+        self.stop_inputs(timeout);
+        if gracefully {
+            self.cut_rest();
+            self.queue.close();
+        }
+        if !self.queue.wait_idle(timeout.saturating_sub(watch.elapsed())) {
+            let (waiting, running) = self.queue.counts();
+            self.queue.abandon();
+            tracing::warn!(waiting, running, ?timeout, "the stop timed out; batches that wait are given up");
+            self.queue.wait_idle(IMMEDIATE_STOP_TIMEOUT);
+        }
+        self.end_threads();
+        self.waiter.stopped();
+        Ok(())
+    }
+
+    /// Makes a stop that is under way give up the batches that wait.
+    pub(crate) fn hurry(&self) {
+        let given_up = self.queue.abandon();
+        tracing::warn!(given_up, "the stop was hurried; batches that waited are given up");
+    }
+
+    fn stop_inputs(&self, timeout: Duration) {
+        let give_up = Interrupt::new();
+        let watch = Stopwatch::start();
+        for input in self.graph.inputs() {
+            if watch.elapsed() >= timeout {
+                give_up.raise();
+            }
+            input.stop(&give_up);
+        }
+    }
+
+    /// Cuts one last batch, and as many more as it takes to pick all that was received.
+    fn cut_rest(&self) {
+        let Some(zero) = self.graph.zero_time() else { return };
+        loop {
+            let last = self.last_cut().unwrap_or(zero);
+            self.cut(last + self.graph.batch_duration);
+            if !self.graph.inputs().iter().any(|input| input.has_unpicked()) {
+                return;
+            }
+        }
+    }
+
+    /// Joins the job threads. One that still runs a user's function is left behind, for nothing can end it.
+    fn end_threads(&self) {
+        for runner in lock(&self.runners).drain(..) {
+            if self.queue.counts().1 == 0 || runner.is_finished() {
+                join(Some(runner));
+            } else {
+                tracing::error!("a batch does not end; its thread is left behind");
+            }
+        }
+        if let Err(error) = self.bus.stop() {
+            self.report(error);
+        }
+    }
+}
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let spawned = std::thread::Builder::new().name(name.clone()).spawn(body);
+    spawned.map_err(|error| Error::from(error).context(format!("the thread \"{name}\" could not be started")))
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    if thread.is_some_and(|thread| thread.join().is_err()) {
+        tracing::error!("a thread of the scheduler panicked");
+    }
+}
+
+/// The checks that can only be made when the whole program is known.
+fn check(graph: &Graph, jobs: usize) -> Result<()> {
+    let outputs = graph.outputs();
+    if outputs.is_empty() {
+        return Err(Misuse::NoOutputs.into());
+    }
+    for output in &outputs {
+        output.stream.remember(graph.remember.get().copied().unwrap_or_default());
+    }
+    for stream in graph.streams() {
+        stream.remember(graph.remember.get().copied().unwrap_or_default());
+        stream.validate()?;
+        if jobs > 1 && stream.has_state() {
+            return Err(Misuse::ConcurrentStateful { jobs, operation: stream.site().to_string() }.into());
+        }
+    }
+    Ok(())
+}
+
+fn receiver_event(event: ReceiverEvent) -> StreamingEvent {
+    match event {
+        ReceiverEvent::Started(report) => ReceiverStarted::new(receiver_info(report)).into(),
+        ReceiverEvent::Error(report) => ReceiverError::new(receiver_info(report)).into(),
+        ReceiverEvent::Stopped(report) => ReceiverStopped::new(receiver_info(report)).into(),
+    }
+}
+
+fn receiver_info(report: ReceiverReport) -> ReceiverInfo {
+    let mut info = ReceiverInfo::new(report.stream_id, "");
+    info.name = report.name;
+    info.active = report.active;
+    info.last_error_message = report.last_error_message;
+    info.last_error = report.last_error;
+    info
+}

@@ -1,0 +1,141 @@
+//! Runs batches one after another: asks every output for its job, runs it, and makes the batch final or undoes it.
+
+use super::{
+    JobScheduler,
+    batch::Batch,
+    listener::{
+        BatchCompleted, BatchInfo, BatchStarted, OutputOperationCompleted, OutputOperationInfo, OutputOperationStarted,
+    },
+};
+use crate::{
+    base::{Error, Result, Time, clock::Stopwatch},
+    dstream::output::Output,
+    rdd::{JobScope, Session},
+};
+use std::sync::Arc;
+
+impl JobScheduler {
+    /// The loop of a job thread, until the queue is closed and empty.
+    pub(super) fn run_batches(&self) {
+        while let Some(batch) = self.queue.pop() {
+            self.run_batch(batch);
+            self.queue.done();
+        }
+    }
+
+    fn run_batch(&self, batch: Batch) {
+        let Batch { time, slices, mut info, submitted, failure } = batch;
+        self.give(time, slices);
+        let outputs: Vec<_> =
+            self.graph.outputs().into_iter().enumerate().filter(|(_, output)| output.stream.is_valid(time)).collect();
+        let announced = !outputs.is_empty();
+        info.processing_start_time = Some(self.graph.clock.now());
+        info.measured_scheduling_delay = Some(submitted.elapsed());
+        if announced {
+            self.bus.post(BatchStarted::new(info.clone()));
+        }
+        let processing = Stopwatch::start();
+        let scope = JobScope { batch_time: Some(time) };
+        let outcome = Session::scoped(scope, || match failure {
+            Some(error) => Err(error),
+            None => self.run_outputs(time, &outputs, &mut info).and_then(|()| self.advance(time)),
+        });
+        self.end(time, outcome.is_ok());
+        info.processing_end_time = Some(self.graph.clock.now());
+        info.measured_processing_delay = Some(processing.elapsed());
+        self.count(&info, announced, outcome.is_ok());
+        if announced {
+            self.bus.post(BatchCompleted::new(info));
+        }
+        if let Err(error) = outcome {
+            tracing::error!(batch_time = time.as_ms(), %error, "a batch failed");
+            self.waiter.report(error);
+        }
+    }
+
+    fn give(&self, time: Time, slices: Vec<(usize, crate::dstream::input::Slice)>) {
+        let inputs = self.graph.inputs();
+        for (id, slice) in slices {
+            if let Some(input) = inputs.iter().find(|input| input.id() == id) {
+                input.give(time, slice);
+            }
+        }
+    }
+
+    /// Runs every output of the batch, also after one failed; the last failure is the batch's.
+    fn run_outputs(&self, time: Time, outputs: &[(usize, Arc<Output>)], info: &mut BatchInfo) -> Result<()> {
+        let mut outcome = Ok(());
+        for (id, output) in outputs {
+            let mut of_output = OutputOperationInfo::new(time, *id, output.site.operation);
+            of_output.description = output.site.to_string();
+            of_output.start_time = Some(self.graph.clock.now());
+            self.bus.post(OutputOperationStarted::new(of_output.clone()));
+            let watch = Stopwatch::start();
+            let ended = self.run_output(time, output);
+            of_output.end_time = Some(self.graph.clock.now());
+            of_output.measured_duration = Some(watch.elapsed());
+            if let Err(error) = ended {
+                of_output.failure_reason = Some(format!("{error:?}"));
+                outcome = Err(error);
+            }
+            self.bus.post(OutputOperationCompleted::new(of_output.clone()));
+            info.output_operation_infos.insert(*id, of_output);
+        }
+        outcome
+    }
+
+    /// Runs one output, again if it fails and the configuration allows another try.
+    fn run_output(&self, time: Time, output: &Output) -> Result<()> {
+        let mut attempt = 1;
+        loop {
+            let outcome = match output.job(time) {
+                Ok(Some(job)) => job(),
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Err(error) if attempt < self.max_failures => {
+                    tracing::warn!(batch_time = time.as_ms(), output = %output.site, attempt, %error, "an output failed and is run again");
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Brings the state that no output asked for to this batch as well.
+    fn advance(&self, time: Time) -> Result<()> {
+        if !self.has_state {
+            return Ok(());
+        }
+        self.graph.streams().iter().try_for_each(|stream| stream.advance(time))
+    }
+
+    /// Makes the batch final, or undoes what it changed; then drops what nothing asks for any more.
+    fn end(&self, time: Time, succeeded: bool) {
+        let streams = self.graph.streams();
+        for stream in &streams {
+            if succeeded { stream.commit(time) } else { stream.roll_back(time) }
+        }
+        streams.iter().for_each(|stream| stream.forget(time));
+        for input in self.graph.inputs() {
+            input.release(time, succeeded);
+        }
+    }
+
+    fn count(&self, info: &BatchInfo, announced: bool, succeeded: bool) {
+        let mut progress = self.progress_mut();
+        progress.last_processing_delay = info.processing_delay();
+        if announced {
+            progress.completed_batches += 1;
+            progress.failed_batches += u64::from(!succeeded);
+            progress.records += info.num_records();
+            progress.last_batch_time = Some(info.batch_time);
+        }
+    }
+
+    /// An error that ends no batch: of an input at start or stop.
+    pub(super) fn report(&self, error: Error) {
+        self.waiter.report(error);
+    }
+}
