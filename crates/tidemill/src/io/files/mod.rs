@@ -1,4 +1,5 @@
 //! Plain files: which ones a path means, how they are cut and read, how results are written,
+//! and which files of a watched directory make up a batch.
 //!
 //! Nothing here knows of datasets or streams: everything works on paths, bytes and times.
 
@@ -8,6 +9,7 @@ pub mod objects;
 pub mod paths;
 pub mod records;
 pub mod split;
+pub mod watch;
 pub mod whole;
 pub mod write;
 
@@ -15,6 +17,7 @@ pub use codec::Codec;
 pub use lines::{ByteSource, LineSource};
 pub use paths::InputFile;
 pub use split::FileSplit;
+pub use watch::{DirectoryLister, DirectoryWatcher, SeenFile, WatcherState};
 pub use write::{OutputMode, PartWriter, batch_name};
 
 use crate::base::{Error, Result};
