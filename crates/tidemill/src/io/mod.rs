@@ -1,6 +1,7 @@
 //! Where records come from and where they go: the connectors that weigh nothing.
 
 mod block;
+pub mod files;
 mod print;
 pub(crate) mod queue;
 pub(crate) mod generate;
