@@ -12,7 +12,10 @@ use hashbrown::HashMap;
 use hipstr::HipStr;
 use smol_str::SmolStr;
 use std::hash::Hash;
-use tidemill::{Text, base::text::LineBlock};
+use tidemill::{
+    Text,
+    base::text::{LineBlock, LineLimits, LineSplitter},
+};
 use tidemill_bench::{
     hand,
     measure::{median, per_second_m},
@@ -32,7 +35,9 @@ fn count<L: 'static, W: Hash + Eq + 'static, I: IntoIterator<Item = W> + 'static
     lines_of_blocks: impl Iterator<Item = L>,
     split: impl Fn(L) -> I + 'static,
 ) -> usize {
-    let mut to_words: Step<L, W> = Box::new(move |chunk, out| chunk.into_iter().for_each(|line| split(line).into_iter().for_each(|word| out.push(word))));
+    let mut to_words: Step<L, W> = Box::new(move |chunk, out| {
+        chunk.into_iter().for_each(|line| split(line).into_iter().for_each(|word| out.push(word)))
+    });
     let mut to_pairs: Step<W, (W, i32)> = Box::new(|chunk, out| out.extend(chunk.into_iter().map(|word| (word, 1))));
     let mut counts = Counts::with_capacity_and_hasher(1024, FixedState::default());
     let mut lines_of_blocks = lines_of_blocks.peekable();
@@ -63,27 +68,63 @@ fn main() {
     println!("{} words, {} bytes, {} blocks", WORDS, text.len(), pieces.len());
 
     let only = std::env::args().nth(2).unwrap_or_default();
-    let report = |name: &str, runs: usize, work: &mut dyn FnMut() -> usize| if name.starts_with(&only) { report(name, runs, work) };
+    let report = |name: &str, runs: usize, work: &mut dyn FnMut() -> usize| {
+        if name.starts_with(&only) {
+            report(name, runs, work)
+        }
+    };
     let line_blocks: Vec<LineBlock> = pieces.iter().map(|piece| LineBlock::from_text(*piece)).collect();
-    report("Text", runs, &mut || count(line_blocks.iter().flat_map(LineBlock::lines), |line: Text| line.split(' ')));
-    report("Text, not split (lines only)", runs, &mut || line_blocks.iter().flat_map(LineBlock::lines).map(|line| line.len()).sum());
+    report("Text: the pipeline", runs, &mut || {
+        count(line_blocks.iter().flat_map(LineBlock::lines), |line: Text| line.split(' '))
+    });
+    report("Text, not split (lines only)", runs, &mut || {
+        line_blocks.iter().flat_map(LineBlock::lines).map(|line| line.len()).sum()
+    });
     report("Text, split only", runs, &mut || {
         line_blocks.iter().flat_map(LineBlock::lines).flat_map(|line| line.split(' ')).map(|word| word.len()).sum()
     });
 
+    report("Text, split_whitespace only", runs, &mut || {
+        line_blocks
+            .iter()
+            .flat_map(LineBlock::lines)
+            .flat_map(|line| line.split_whitespace())
+            .map(|word| word.len())
+            .sum()
+    });
+    report("framing only", runs, &mut || {
+        let mut splitter = LineSplitter::new(LineLimits::default());
+        let mut records = 0;
+        splitter.push(text.as_bytes(), |block| records += block.records());
+        records
+    });
+    report("framing from a reader only", runs, &mut || {
+        let mut splitter = LineSplitter::new(LineLimits::default());
+        let mut source = text.as_bytes();
+        let mut records = 0;
+        while let Ok((1.., block)) = splitter.read_from(&mut source) {
+            records += block.map_or(0, |block| block.records());
+        }
+        records
+    });
+    report("grep: Text::contains", runs, &mut || {
+        line_blocks.iter().flat_map(LineBlock::lines).filter(|line| line.contains("abcde")).count()
+    });
+    report("grep: str::contains", runs, &mut || {
+        line_blocks.iter().flat_map(LineBlock::lines).filter(|line| line.as_str().contains("abcde")).count()
+    });
+    report("grep: by hand", runs, &mut || hand::grep(text.as_bytes(), b"abcde"));
+
     let shared: Vec<HipStr<'static>> = pieces.iter().map(|piece| HipStr::from(*piece)).collect();
     let hip_lines = || shared.iter().flat_map(|block| block.lines());
-    report("hipstr", runs, &mut || {
-        count(hip_lines(), |line: HipStr<'static>| line.split(' ').collect::<Vec<_>>())
-    });
+    report("hipstr", runs, &mut || count(hip_lines(), |line: HipStr<'static>| line.split(' ').collect::<Vec<_>>()));
 
     macro_rules! owned {
         ($name:literal, $type:ty) => {
             report($name, runs, &mut || {
-                count(
-                    pieces.iter().flat_map(|piece| piece.lines()).map(<$type>::from),
-                    |line: $type| line.split(' ').map(<$type>::from).collect::<Vec<_>>(),
-                )
+                count(pieces.iter().flat_map(|piece| piece.lines()).map(<$type>::from), |line: $type| {
+                    line.split(' ').map(<$type>::from).collect::<Vec<_>>()
+                })
             });
         };
     }
