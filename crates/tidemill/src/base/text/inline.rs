@@ -2,7 +2,7 @@
 //!
 //! The padding is part of the value: two inline texts are equal if and only if their lengths and all 23 bytes are.
 
-use std::hash::Hasher;
+use std::{hash::Hasher, num::NonZero};
 
 /// The longest text that is kept inline, in bytes.
 pub(super) const INLINE_BYTES: usize = 23;
@@ -27,48 +27,20 @@ const fn masks() -> [[u64; 3]; INLINE_BYTES + 1] {
 /// Up to 23 bytes of UTF-8.
 ///
 /// Three whole words in memory, and made as three whole words: a value that is written in small pieces and then copied
-/// in large ones stalls the processor (it halved the speed of the word count). The last byte holds the length, and
-/// the values that no length has tell the other kinds of text (and `None` of an `Option<Text>`).
+/// in large ones stalls the processor (it halved the speed of the word count). The last byte holds the length and is
+/// never zero, so that zero there can stand for a text that is not inline.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 pub(super) struct Inline {
     bytes: [u8; INLINE_BYTES],
-    len: Len,
+    marked_len: NonZero<u8>,
 }
 
-/// Five bits are a length.
-const LEN_BITS: u8 = 0x1f;
-
-macro_rules! lengths {
-    ($($name:ident = $value:literal),*) => {
-        /// A length as a type with values to spare.
-        #[derive(Clone, Copy)]
-        #[repr(u8)]
-        enum Len {
-            $($name = $value),*
-        }
-
-        impl Len {
-            /// Compiles to nothing: every value of five bits is its own variant.
-            #[inline]
-            const fn new(len: u8) -> Self {
-                match len & LEN_BITS {
-                    $($value => Len::$name,)*
-                    _ => Len::L0,
-                }
-            }
-        }
-    };
-}
-
-lengths! {
-    L0 = 0, L1 = 1, L2 = 2, L3 = 3, L4 = 4, L5 = 5, L6 = 6, L7 = 7, L8 = 8, L9 = 9, L10 = 10, L11 = 11, L12 = 12,
-    L13 = 13, L14 = 14, L15 = 15, L16 = 16, L17 = 17, L18 = 18, L19 = 19, L20 = 20, L21 = 21, L22 = 22, L23 = 23,
-    L24 = 24, L25 = 25, L26 = 26, L27 = 27, L28 = 28, L29 = 29, L30 = 30, L31 = 31
-}
+/// Set in the last byte of every inline text.
+const MARK: u64 = 1 << 63;
 
 impl Inline {
-    pub(super) const EMPTY: Inline = Inline::joined(0, 0, 0);
+    pub(super) const EMPTY: Inline = Inline::joined(0, 0, MARK);
 
     /// The `len` bytes of `all` from `start`; the caller has checked that they are there and that `len` is at most 23.
     #[inline]
@@ -84,7 +56,7 @@ impl Inline {
     fn masked(room: &[u8; INLINE_BYTES], len: usize) -> Self {
         let mask = &MASKS[len];
         let [low, middle, high] = words(room);
-        Self::joined(low & mask[0], middle & mask[1], (high & mask[2]) | (len as u64) << 56)
+        Self::joined(low & mask[0], middle & mask[1], (high & mask[2]) | (len as u64) << 56 | MARK)
     }
 
     /// The value whose memory is these three words.
@@ -92,10 +64,10 @@ impl Inline {
     const fn joined(low: u64, middle: u64, high: u64) -> Self {
         let [a0, a1, a2, a3, a4, a5, a6, a7] = low.to_le_bytes();
         let [b0, b1, b2, b3, b4, b5, b6, b7] = middle.to_le_bytes();
-        let [c0, c1, c2, c3, c4, c5, c6, len] = (high & (u64::MAX >> 3)).to_le_bytes();
+        let [c0, c1, c2, c3, c4, c5, c6, marked_len] = (high | MARK).to_le_bytes();
         Self {
             bytes: [a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7, c0, c1, c2, c3, c4, c5, c6],
-            len: Len::new(len),
+            marked_len: NonZero::new(marked_len).expect("the mark is a bit of it"),
         }
     }
 
@@ -108,7 +80,7 @@ impl Inline {
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len as usize
+        usize::from(self.marked_len.get() & 0x7f)
     }
 
     #[inline]
@@ -137,11 +109,11 @@ impl Inline {
         }
     }
 
-    /// The memory of the value: three words, the length in the top byte of the last.
+    /// The memory of the value: three words, the marked length in the top byte of the last.
     #[inline]
     fn words(&self) -> [u64; 3] {
         let [low, middle, high] = words(&self.bytes);
-        [low, middle, high | (self.len as u64) << 56]
+        [low, middle, high | u64::from(self.marked_len.get()) << 56]
     }
 }
 
