@@ -1,6 +1,6 @@
 //! Word count with different kinds of text: which one carries the engine's records?
 //!
-//! The same pipeline for all, as the engine runs it, one thread: lines of a block in chunks of 1024, words in a chunk,
+//! The same pipeline for all, as the engine runs it, one thread: 128 lines of a block in a chunk, their words in a chunk,
 //! (word, 1) in a chunk, a map. Only the type of the text differs. Run with `--release`; the argument is the number of
 //! runs.
 #![allow(clippy::print_stdout, reason = "a program that prints a table")]
