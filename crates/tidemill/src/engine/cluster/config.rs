@@ -130,6 +130,21 @@ impl ClusterConfig {
         Ok(self)
     }
 
+    /// The environment that describes this cluster to the process `index`; it contains the secret.
+    ///
+    /// # Errors
+    /// `Invalid` if the index is out of range.
+    pub fn to_vars(&self, index: usize) -> Result<Vec<(&'static str, String)>> {
+        Self::checked(self.addresses.clone(), index, self.secret.clone())?;
+        Ok(vec![
+            (PROCESSES, self.addresses.join(",")),
+            (INDEX, index.to_string()),
+            (SECRET, self.secret.0.clone()),
+            (CLUSTER_ID, self.id.clone()),
+            (WORKERS, self.workers.to_string()),
+        ])
+    }
+
     fn checked(addresses: Vec<String>, index: usize, secret: Secret) -> Result<Self> {
         let mut seen = HashSet::new();
         for address in &addresses {

@@ -33,6 +33,17 @@ fn all_variables_are_read() {
 }
 
 #[test]
+fn what_is_written_is_read_back() {
+    let config = ClusterConfig::loopback(vec!["localhost:1".into(), "localhost:2".into()], 0).unwrap();
+    let config = config.with_secret(Secret::new("0123456789abcdef")).unwrap().with_workers(2).unwrap();
+    let variables = config.with_id("blue").unwrap().to_vars(1).unwrap();
+    let read = ClusterConfig::from_vars(|name| variables.iter().find(|v| v.0 == name).map(|v| v.1.clone()));
+    let read = read.unwrap().unwrap();
+    assert_eq!((read.id(), read.index(), read.workers()), ("blue", 1, 2));
+    assert!(read.secret().matches(&Secret::new("0123456789abcdef")));
+}
+
+#[test]
 fn mistakes_are_named() {
     let two = ("TIDEMILL_PROCESSES", "127.0.0.1:1,127.0.0.1:2");
     let zero = ("TIDEMILL_PROCESS_INDEX", "0");

@@ -1,0 +1,3 @@
+//! The `tidemill` command as a user runs it.
+
+mod launch;
