@@ -1,7 +1,7 @@
 //! The same program on N processes: who they are, how they find each other, and what happens when one is lost.
 //!
 //! Each pair of processes shares two TCP connections: *data*, which the dataflow library drives, and *control*, for
-//! the orders of process 0 and for heartbeats. Both begin with a [handshake](handshake) that proves that the two
+//! the orders of process 0 and for heartbeats. Both begin with a handshake that proves that the two
 //! belong together. The traffic is not encrypted: the network between the processes has to be trusted.
 //!
 //! Deliberately not here: what the orders say, and starting the processes (`tidemill launch`).
