@@ -106,9 +106,11 @@ impl Control {
             let (outbox, outgoing) = bounded(QUEUE_MESSAGES);
             lock(&control.outboxes).push((peer, outbox));
             control.links.push(Arc::clone(&link));
-            let (sender, receiver, incoming) = (Arc::clone(&link), link, incoming.clone());
+            // Messages go between process 0 and the others only; when those are gone, no more can come.
+            let incoming = (index == 0 || peer == 0).then(|| incoming.clone());
+            let (sender, receiver) = (Arc::clone(&link), link);
             control.spawn(format!("tidemill-to-{peer}"), move || sender.send_all(&outgoing))?;
-            control.spawn(format!("tidemill-from-{peer}"), move || receiver.receive_all(reader, &incoming))?;
+            control.spawn(format!("tidemill-from-{peer}"), move || receiver.receive_all(reader, incoming.as_ref()))?;
         }
         Ok(control)
     }
@@ -149,7 +151,7 @@ impl Control {
     /// The next message, waiting for it.
     ///
     /// # Errors
-    /// `Closed` when no more can come: this channel was closed, or all other processes have gone.
+    /// `Closed` when no more can come: this channel was closed, or process 0 has gone, or, on process 0, all others.
     pub fn recv(&self) -> Result<Message> {
         self.inbox.recv().map_err(|_| closed())
     }
@@ -253,7 +255,7 @@ impl Link {
     }
 
     /// Hands on what arrives until the other says goodbye, is lost, or this process has closed.
-    fn receive_all(&self, mut reader: FrameReader, incoming: &Sender<Message>) {
+    fn receive_all(&self, mut reader: FrameReader, incoming: Option<&Sender<Message>>) {
         let (mut silent, mut grace) = (Duration::ZERO, CLOSE_GRACE);
         loop {
             match reader.poll(&self.stream) {
@@ -264,7 +266,8 @@ impl Link {
                 }
                 Ok(Some(frame)) => {
                     silent = Duration::ZERO;
-                    if frame.kind == Kind::Message && !self.deliver(frame.payload, incoming) {
+                    let inbox = incoming.filter(|_| frame.kind == Kind::Message);
+                    if inbox.is_some_and(|inbox| !self.deliver(frame.payload, inbox)) {
                         return;
                     }
                 }

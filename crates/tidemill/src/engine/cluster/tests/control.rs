@@ -96,12 +96,16 @@ fn an_orderly_goodbye_raises_no_alarm_and_loses_no_message() {
 }
 
 #[test]
-fn no_more_messages_come_when_all_others_have_left() {
-    let mut processes = cluster(2, patient());
-    let last = processes.remove(0);
-    assert!(close(processes).is_empty());
-    assert_eq!(last.control.recv().unwrap_err().kind(), ErrorKind::Closed);
-    assert!(close(vec![last]).is_empty());
+fn no_more_messages_come_when_those_who_may_send_have_left() {
+    for leaving in [0..1, 1..3] {
+        let mut staying = cluster(3, patient());
+        let left = staying.drain(leaving).collect();
+        assert!(close(left).is_empty());
+        for process in &staying {
+            assert_eq!(process.control.recv().unwrap_err().kind(), ErrorKind::Closed);
+        }
+        assert!(close(staying).is_empty());
+    }
 }
 
 #[test]
