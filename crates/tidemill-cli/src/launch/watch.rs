@@ -34,6 +34,8 @@ pub(super) struct Children {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
     failed: Option<u8>,
+    /// The rest was killed from here.
+    killed: bool,
     deadline: Option<Deadline>,
 }
 
@@ -61,7 +63,16 @@ impl Children {
         let (sender, signals) = sync_channel(QUEUE_SIGNALS);
         let forward = move || caught.forever().take_while(|signal| sender.send(*signal).is_ok()).for_each(drop);
         let thread = Some(Builder::new().name("tidemill-signals".into()).spawn(forward)?);
-        Ok(Self { running: Vec::new(), started: 0, signals, handle, thread, failed: None, deadline: None })
+        Ok(Self {
+            running: Vec::new(),
+            started: 0,
+            signals,
+            handle,
+            thread,
+            failed: None,
+            killed: false,
+            deadline: None,
+        })
     }
 
     /// Looks after `child` too; its index is the number of those before it.
@@ -102,25 +113,34 @@ impl Children {
             // Somebody else has waited for it; nothing is left to learn.
             Err(_) => false,
         });
+        ended.retain(|(_, status)| !status.success());
         // Of those that ended together, one that only lost another is not the cause.
         ended.sort_by_key(|(index, status)| (code(*status) == PEER_LOST, *index));
-        let Some((index, status)) = ended.into_iter().find(|(_, status)| !status.success()) else { return };
-        if self.failed.is_none() {
-            self.failed = Some(code(status));
-            self.deadline = Some(Deadline::after(GRACE));
-            eprintln!(
-                "tidemill: process {index} failed with {status}; the others have {} ms to end",
-                GRACE.as_millis()
-            );
+        if let Some((index, status)) = ended.first() {
+            self.note_failure(*index, *status);
         }
+    }
+
+    /// Keeps the failure that came first, and gives the others time to end.
+    ///
+    /// A process that is killed loses its connections before its end is reported, so one that lost it may be heard
+    /// of first: the next failure of another kind is then the cause, unless it was us who killed.
+    fn note_failure(&mut self, index: usize, status: ExitStatus) {
+        if self.killed || !matches!(self.failed, None | Some(PEER_LOST)) || self.failed == Some(code(status)) {
+            return;
+        }
+        self.failed = Some(code(status));
+        self.deadline.get_or_insert_with(|| Deadline::after(GRACE));
+        say(&format!("process {index} failed with {status}; the others have {} ms to end", GRACE.as_millis()));
     }
 
     fn check_time(&mut self, timeout: Option<&Deadline>) {
         if self.deadline.as_ref().is_some_and(|deadline| deadline.left().is_zero()) {
+            self.killed = true;
             self.signal_all(Signal::KILL);
             self.deadline = Some(Deadline::after(LONG));
         } else if self.failed.is_none() && timeout.is_some_and(|timeout| timeout.left().is_zero()) {
-            eprintln!("tidemill: the processes did not end in time; they have {} ms to end", GRACE.as_millis());
+            say(&format!("the processes did not end in time; they have {} ms to end", GRACE.as_millis()));
             self.failed = Some(TIMED_OUT);
             self.deadline = Some(Deadline::after(GRACE));
             self.signal_all(Signal::TERM);
@@ -150,6 +170,12 @@ impl Drop for Children {
             drop(thread.join());
         }
     }
+}
+
+/// Writes a line in one piece: the processes write to the same place.
+fn say(what: &str) {
+    let line = format!("tidemill: {what}\n");
+    eprint!("{line}");
 }
 
 /// The exit code as a shell would give it.

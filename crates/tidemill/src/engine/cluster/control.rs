@@ -15,7 +15,7 @@ use std::{
     io::{self, Write},
     net::{Shutdown, TcpStream},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -63,14 +63,21 @@ impl Default for Timing {
 ///
 /// `addresses` are those of all processes, for the message.
 pub fn end_process(addresses: Vec<String>) -> OnLost {
+    let ending = Once::new();
     Box::new(move |process, why| {
-        let address = addresses.get(process).map_or("?", String::as_str);
-        if tracing::enabled!(tracing::Level::ERROR) {
-            tracing::error!("process {process} ({address}) was lost: {why}; ending this process");
-        } else {
-            eprintln!("tidemill: process {process} ({address}) was lost: {why}; ending this process");
-        }
-        std::process::exit(LOST_EXIT_CODE);
+        // One loss brings the next; only the first is told, and whoever comes second waits here for the end.
+        ending.call_once(|| {
+            let address = addresses.get(process).map_or("?", String::as_str);
+            let what = format!("process {process} ({address}) was lost: {why}; ending this process");
+            if tracing::enabled!(tracing::Level::ERROR) {
+                tracing::error!("{what}");
+            } else {
+                // In one piece, as all processes may write to the same place now.
+                let line = format!("tidemill: {what}\n");
+                eprint!("{line}");
+            }
+            std::process::exit(LOST_EXIT_CODE);
+        });
     })
 }
 
