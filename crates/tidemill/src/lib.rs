@@ -12,4 +12,4 @@ mod engine;
 pub mod rdd;
 
 pub use context::Context;
-pub use rdd::{HashPartitioner, Partitioner, PartitionerRef, Rdd, StorageLevel};
+pub use rdd::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef, RangePartitioner, Rdd, StorageLevel};
