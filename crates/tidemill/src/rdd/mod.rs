@@ -37,7 +37,11 @@ mod zip;
 mod zip_partitions;
 
 #[cfg(test)]
+mod failure_tests;
+#[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod test_sessions;
 #[cfg(test)]
 mod transformation_tests;
 
