@@ -27,6 +27,7 @@ fn check(sc: &Context, operation: &str, outcome: Result<u64>, cause: &str) {
     let text = error.to_string();
     assert_eq!(error.kind(), ErrorKind::User, "{operation}: {text}");
     assert!(text.contains(&format!("\"{operation} at ")), "{operation}: {text}");
+    assert!(text.contains(file!()), "{operation} names the line of its caller: {text}");
     assert!(text.contains("partition") || text.contains("sample"), "{operation}: {text}");
     assert!(text.contains(cause), "{operation}: {text}");
     assert_eq!(sc.range(0, 3, 1, 2).count().expect("the context goes on"), 3);
