@@ -1,7 +1,16 @@
 //! One batch's partitioned dataset: lineage, partitioners, transformations, actions.
 //!
-//! An [`Rdd`] is a recipe. Nothing runs until an action makes a [`job`](job) of it, which the engine executes.
+//! An [`Rdd`] is a recipe. Nothing runs until an action makes a job of it, which the engine executes.
 //! This room knows neither streams nor how a job is run.
+//!
+//! **Partitions of a result.** An operation that places keys takes the largest partitioner that its parents already
+//! have, if that is big enough, else hash partitions as many as `spark.default.parallelism` says (Scala's rule). Each has
+//! a twin named `_into`, whose first argument says it: a number, or a [`Partitioner`]. Data that an equal partitioner has
+//! placed is not moved again.
+//!
+//! **Order.** Operations without a shuffle keep it. A shuffle hands over records in the order of the partitions they
+//! come from, and keys come out in the order in which their partition first saw them, so the same data always gives the
+//! same result, however many workers there are.
 
 mod cache;
 pub(crate) mod chunk;
@@ -14,9 +23,36 @@ mod slots;
 pub(crate) mod task;
 
 mod action;
+mod by_key;
+mod cartesian;
+mod coalesce;
+mod cogroup;
+mod group;
+mod join;
 mod narrow;
+mod pairs;
+mod pipe;
+mod placing;
+mod range_partitioner;
+mod relocate;
+mod repartition;
+mod sample;
+mod set;
+mod sort;
 pub(crate) mod source;
-mod wide;
+mod union;
+pub(crate) mod wide;
+mod zip;
+mod zip_partitions;
+
+#[cfg(test)]
+mod failure_tests;
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod test_sessions;
+#[cfg(test)]
+mod transformation_tests;
 
 /// How values are combined by key.
 pub(crate) mod combiner {
@@ -27,7 +63,8 @@ pub use cache::StorageLevel;
 pub(crate) use job::{Job, JobOutput, JobRunner, Payload, PayloadCodec};
 pub(crate) use node::{ErasedRdd, Lineage, Parent, RddNode, Site};
 pub(crate) use partitioner::PartitionerId;
-pub use partitioner::{HashPartitioner, Partitioner, PartitionerRef};
+pub use partitioner::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef};
+pub use range_partitioner::RangePartitioner;
 pub(crate) use session::Session;
 pub(crate) use shuffle::ErasedShuffle;
 pub(crate) use slots::SlotMap;
