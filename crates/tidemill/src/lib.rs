@@ -12,4 +12,7 @@ mod engine;
 pub mod rdd;
 
 pub use context::Context;
-pub use rdd::{HashPartitioner, Partitioner, PartitionerRef, Rdd, StorageLevel};
+pub use rdd::{
+    Accumulator, BoxError, Broadcast, HashPartitioner, LocalIter, Number, Partitioner, PartitionerRef, Rdd,
+    Replacement, StatCounter, StorageLevel,
+};

@@ -1,6 +1,7 @@
 //! An action becomes a job: the shuffles it needs, in order, and a result stage. Who runs it is not known here.
 
 use super::{
+    accumulator::Updates,
     node::{ErasedRdd, Parent, Rdd, Site},
     session::Session,
     shuffle::ErasedShuffle,
@@ -35,7 +36,7 @@ pub(crate) trait JobRunner: Send + Sync {
 pub(crate) struct JobOutput {
     pub(crate) results: Vec<Payload>,
     /// Updates of accumulators, of the tasks that succeeded.
-    pub(crate) updates: Vec<(u64, Vec<u8>)>,
+    pub(crate) updates: Updates,
 }
 
 /// A shuffle to run, and which stages before it must be complete first.
@@ -126,7 +127,7 @@ impl<T: Data> Rdd<T> {
             if outcome.is_ok() { shuffle.complete() } else { shuffle.reset() }
         }
         let mut output = outcome?;
-        self.session().apply_updates(std::mem::take(&mut output.updates));
+        self.session().apply_updates(std::mem::take(&mut output.updates))?;
         Ok(output)
     }
 

@@ -3,8 +3,11 @@
 //! An [`Rdd`] is a recipe. Nothing runs until an action makes a [`job`](job) of it, which the engine executes.
 //! This room knows neither streams nor how a job is run.
 
+mod accumulator;
+mod broadcast;
 mod cache;
 pub(crate) mod chunk;
+mod hyper_log_log;
 mod job;
 mod node;
 mod partitioner;
@@ -18,6 +21,10 @@ mod narrow;
 pub(crate) mod source;
 mod wide;
 
+pub use accumulator::Accumulator;
+pub(crate) use accumulator::Updates;
+pub use action::{LocalIter, Number, Replacement, StatCounter};
+pub use broadcast::Broadcast;
 pub use cache::StorageLevel;
 pub(crate) use job::{Job, JobOutput, JobRunner, Payload, PayloadCodec};
 pub(crate) use node::{ErasedRdd, Lineage, Parent, RddNode, Site};
@@ -25,6 +32,7 @@ pub use partitioner::{HashPartitioner, Partitioner, PartitionerRef};
 pub(crate) use session::Session;
 pub(crate) use shuffle::ErasedShuffle;
 pub(crate) use slots::SlotMap;
+pub use task::BoxError;
 pub(crate) use task::{JobScope, TaskContext};
 
 pub use node::Rdd;

@@ -244,7 +244,10 @@ impl<T: Data> Rdd<T> {
     /// # Ok::<(), tidemill::Error>(())
     /// ```
     #[track_caller]
-    pub fn map_partitions<I>(&self, f: impl Fn(&mut dyn Iterator<Item = T>) -> I + Send + Sync + 'static) -> Rdd<I::Item>
+    pub fn map_partitions<I>(
+        &self,
+        f: impl Fn(&mut dyn Iterator<Item = T>) -> I + Send + Sync + 'static,
+    ) -> Rdd<I::Item>
     where
         I: IntoIterator + 'static,
         I::Item: Data,

@@ -24,7 +24,7 @@ impl Site {
         Self { operation, location: Some(Location::caller()) }
     }
 
-    pub(crate) fn unknown(operation: &'static str) -> Self {
+    pub(crate) const fn unknown(operation: &'static str) -> Self {
         Self { operation, location: None }
     }
 

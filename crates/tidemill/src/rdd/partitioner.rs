@@ -80,6 +80,7 @@ trait ErasedPartitioner: Send + Sync {
     fn address(&self) -> usize;
     fn same_as(&self, other: &dyn Any) -> bool;
     fn with_any(&self, f: &mut dyn FnMut(&dyn Any) -> bool) -> bool;
+    fn partition_of(&self, key: &dyn Any) -> Option<usize>;
 }
 
 struct Erased<K>(PartitionerRef<K>);
@@ -94,11 +95,19 @@ impl<K: Key> ErasedPartitioner for Erased<K> {
     fn with_any(&self, f: &mut dyn FnMut(&dyn Any) -> bool) -> bool {
         f(&*self.0 as &dyn Any)
     }
+    fn partition_of(&self, key: &dyn Any) -> Option<usize> {
+        key.downcast_ref().map(|key| self.0.partition(key))
+    }
 }
 
 impl PartitionerId {
     pub(crate) fn of<K: Key>(partitioner: &PartitionerRef<K>) -> Self {
         Self { key: TypeId::of::<K>(), erased: Arc::new(Erased(partitioner.clone())) }
+    }
+
+    /// Where a key is placed; `None` if the partitioner is one of keys of another type.
+    pub(crate) fn partition_of<K: Key>(&self, key: &K) -> Option<usize> {
+        self.erased.partition_of(key)
     }
 }
 

@@ -1,6 +1,10 @@
 //! What every Rdd of one context shares: ids, parallelism, and who runs its jobs.
 
-use super::job::JobRunner;
+use super::{
+    accumulator::{Accumulators, Updates},
+    job::JobRunner,
+    task::JobScope,
+};
 use crate::base::Result;
 use std::{
     cell::Cell,
@@ -10,8 +14,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-
-use super::task::JobScope;
 
 /// Shared by all Rdds of one context.
 pub(crate) struct Session {
@@ -24,6 +26,7 @@ pub(crate) struct Session {
 /// What other rooms of the context keep with the session.
 #[derive(Default)]
 pub(crate) struct Extensions {
+    pub(crate) accumulators: Accumulators,
     pub(crate) checkpoint_dir: OnceLock<std::path::PathBuf>,
 }
 
@@ -67,7 +70,9 @@ impl Session {
     }
 
     /// Adds what tasks added to accumulators.
-    pub(crate) fn apply_updates(&self, _updates: Vec<(u64, Vec<u8>)>) {}
+    pub(crate) fn apply_updates(&self, updates: Updates) -> Result<()> {
+        self.extensions.accumulators.apply(updates)
+    }
 
     /// Stops the engine; jobs fail from then on.
     pub(crate) fn stop(&self) -> Result<()> {

@@ -123,7 +123,14 @@ impl<T: Data> Rdd<T> {
 }
 
 /// The numbers from `start` until `end` by `step`.
-pub(crate) fn range(session: &Arc<Session>, site: Site, start: i64, end: i64, step: i64, partitions: usize) -> Rdd<i64> {
+pub(crate) fn range(
+    session: &Arc<Session>,
+    site: Site,
+    start: i64,
+    end: i64,
+    step: i64,
+    partitions: usize,
+) -> Rdd<i64> {
     let len = if step > 0 && end > start {
         (end.abs_diff(start)).div_ceil(step as u64)
     } else if step < 0 && end < start {

@@ -78,7 +78,7 @@ impl<K: Key, C> Combined<K, C> {
     }
 
     #[inline]
-    fn add<X>(&mut self, key: K, x: X, create: impl FnOnce(X) -> C, merge: impl FnOnce(C, X) -> C) {
+    pub(crate) fn add<X>(&mut self, key: K, x: X, create: impl FnOnce(X) -> C, merge: impl FnOnce(C, X) -> C) {
         let (slot, new) = self.slots.slot(key);
         if new {
             self.values.push(Some(create(x)));
@@ -170,7 +170,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
             });
             buckets.finish(emit);
         });
-        let node = CombinedRdd { shuffle, partitioner: id, site, combiner, value: std::marker::PhantomData::<fn() -> V> };
+        let node =
+            CombinedRdd { shuffle, partitioner: id, site, combiner, value: std::marker::PhantomData::<fn() -> V> };
         Rdd::from_node(self.session(), site, node)
     }
 
