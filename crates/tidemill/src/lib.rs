@@ -3,8 +3,8 @@
 pub mod base;
 
 pub use base::{
-    Clock, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, SystemClock, Time,
-    milliseconds, minutes, seconds,
+    Clock, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, Show, Shown, SystemClock,
+    Text, Time, milliseconds, minutes, seconds,
 };
 
 mod context;

@@ -2,10 +2,14 @@
 
 pub mod clock;
 pub mod error;
+pub mod show;
+pub mod text;
 pub mod time;
 
 pub use clock::{Clock, Interrupt, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind, Misuse, Result};
+pub use show::{Show, Shown};
+pub use text::Text;
 pub use time::{Interval, Time, milliseconds, minutes, seconds};
 
 use serde::{Serialize, de::DeserializeOwned};
