@@ -1,6 +1,7 @@
 //! tidemill: Spark Streaming in Rust, and better.
 
 pub mod base;
+pub mod io;
 
 pub use base::{
     Clock, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, Show, Shown, SystemClock,

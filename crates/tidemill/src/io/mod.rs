@@ -1,0 +1,3 @@
+//! Where records come from and go to: the connectors that need no heavy library.
+
+pub mod files;
