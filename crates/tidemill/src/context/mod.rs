@@ -1,11 +1,16 @@
 //! The front door: wires the rooms together.
 
+mod files;
+
 use crate::{
     base::{Data, Result},
     engine::Engine,
     rdd::{Accumulator, Broadcast, Rdd, Session, Site, source},
 };
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Where Rdds come from: the workers of this process, and the sources of batch data.
 ///
@@ -196,7 +201,30 @@ impl Context {
         Accumulator::new(&self.session, site, name, zero, move |sum, x| add(sum, x), move |sum, x| merge(sum, x))
     }
 
-    /// Joins the workers; jobs fail from then on.
+    /// Sets where datasets are [checkpointed](Rdd::checkpoint): in a new directory inside of `directory`, which every call
+    /// makes anew.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    ///
+    /// # Examples
+    /// ```
+    /// let folder = tempfile::tempdir()?;
+    /// let sc = tidemill::Context::local(2);
+    /// sc.set_checkpoint_dir(folder.path())?;
+    /// assert!(sc.checkpoint_dir().expect("it is set").starts_with(folder.path()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_checkpoint_dir(&self, directory: impl AsRef<Path>) -> Result<()> {
+        self.session.extensions.checkpoint_dir.set(directory.as_ref(), &self.session)
+    }
+
+    /// Where datasets are checkpointed, if that was set.
+    pub fn checkpoint_dir(&self) -> Option<PathBuf> {
+        self.session.extensions.checkpoint_dir.get()
+    }
+
+    /// Joins the workers and removes temporary files; jobs fail from then on. A second call does nothing.
     ///
     /// # Errors
     /// If a worker ended badly.
@@ -204,3 +232,6 @@ impl Context {
         self.session.stop()
     }
 }
+
+#[cfg(test)]
+mod tests;

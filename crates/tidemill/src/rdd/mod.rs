@@ -6,7 +6,9 @@
 mod accumulator;
 mod broadcast;
 mod cache;
+mod checkpoint;
 pub(crate) mod chunk;
+pub(crate) mod files;
 mod hyper_log_log;
 mod job;
 mod node;
@@ -14,6 +16,7 @@ mod partitioner;
 mod session;
 pub(crate) mod shuffle;
 mod slots;
+mod spill;
 pub(crate) mod task;
 
 mod action;

@@ -2,7 +2,9 @@
 
 use super::{
     accumulator::{Accumulators, Updates},
+    checkpoint::CheckpointDirectory,
     job::JobRunner,
+    spill::SpillFolder,
     task::JobScope,
 };
 use crate::base::Result;
@@ -10,7 +12,7 @@ use std::{
     cell::Cell,
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -27,7 +29,8 @@ pub(crate) struct Session {
 #[derive(Default)]
 pub(crate) struct Extensions {
     pub(crate) accumulators: Accumulators,
-    pub(crate) checkpoint_dir: OnceLock<std::path::PathBuf>,
+    pub(crate) checkpoint_dir: CheckpointDirectory,
+    pub(crate) spills: SpillFolder,
 }
 
 thread_local! {
@@ -74,9 +77,21 @@ impl Session {
         self.extensions.accumulators.apply(updates)
     }
 
-    /// Stops the engine; jobs fail from then on.
+    /// How many processes run the same program.
+    pub(crate) fn processes(&self) -> usize {
+        self.runner.process().1
+    }
+
+    /// Whether this process does what is to be done once.
+    pub(crate) fn is_driver(&self) -> bool {
+        self.runner.process().0 == 0
+    }
+
+    /// Stops the engine and removes temporary files; jobs fail from then on.
     pub(crate) fn stop(&self) -> Result<()> {
-        self.runner.stop()
+        let stopped = self.runner.stop();
+        self.extensions.spills.remove();
+        stopped
     }
 }
 
