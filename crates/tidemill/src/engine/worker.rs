@@ -80,30 +80,6 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    /// Tells the workers to end once their jobs are through.
-    fn begin_stop(&self) {
-        {
-            let _order = lock(&self.shared.order);
-            self.shared.stopping.store(true, Ordering::Release);
-        }
-        self.shared.inboxes.iter().for_each(Inbox::wake);
-    }
-
-    fn is_on_worker(&self) -> bool {
-        let here = std::thread::current().id();
-        self.shared.inboxes.iter().any(|inbox| lock(&inbox.thread).as_ref().is_some_and(|thread| thread.id() == here))
-    }
-
-    /// Ends the workers from one of them, which cannot wait for itself: a thread of its own waits for them all.
-    fn stop_from_worker(&self) {
-        self.begin_stop();
-        let Some(guards) = lock(&self.guards).take() else { return };
-        let join = move || drop(guards.join());
-        if let Err(error) = std::thread::Builder::new().name("tidemill-stop".to_owned()).spawn(join) {
-            tracing::error!(%error, "the thread that waits for the workers could not be started");
-        }
-    }
-
     fn await_started(&self) {
         let (count, changed) = &self.shared.started;
         let _started = changed
@@ -131,7 +107,11 @@ impl JobRunner for Engine {
     }
 
     fn stop(&self) -> Result<()> {
-        self.begin_stop();
+        {
+            let _order = lock(&self.shared.order);
+            self.shared.stopping.store(true, Ordering::Release);
+        }
+        self.shared.inboxes.iter().for_each(Inbox::wake);
         if let Some(guards) = lock(&self.guards).take() {
             for outcome in guards.join() {
                 outcome.map_err(|error| Error::internal(format!("a worker thread ended badly: {error}")))?;
@@ -147,10 +127,7 @@ impl JobRunner for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // A worker may be the last to let go of a job, and with it of the Rdds and the context behind them.
-        if self.is_on_worker() {
-            self.stop_from_worker();
-        } else if let Err(error) = self.stop() {
+        if let Err(error) = self.stop() {
             tracing::error!(%error, "the workers did not stop cleanly");
         }
     }
