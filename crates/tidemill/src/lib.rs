@@ -15,5 +15,5 @@ pub mod rdd;
 pub use context::Context;
 pub use rdd::{
     Accumulator, BoxError, Broadcast, HashPartitioner, LocalIter, Number, Partitioner, PartitionerRef, Rdd,
-    Replacement, StatCounter, StorageLevel,
+    StatCounter, StorageLevel,
 };

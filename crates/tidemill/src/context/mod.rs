@@ -216,12 +216,12 @@ impl Context {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set_checkpoint_dir(&self, directory: impl AsRef<Path>) -> Result<()> {
-        self.session.extensions.checkpoint_dir.set(directory.as_ref(), &self.session)
+        self.session.extensions.rdd_checkpoints.set(directory.as_ref(), &self.session)
     }
 
     /// Where datasets are checkpointed, if that was set.
     pub fn checkpoint_dir(&self) -> Option<PathBuf> {
-        self.session.extensions.checkpoint_dir.get()
+        self.session.extensions.rdd_checkpoints.get()
     }
 
     /// Joins the workers and removes temporary files; jobs fail from then on. A second call does nothing.

@@ -10,3 +10,6 @@ mod stage;
 mod worker;
 
 pub(crate) use worker::Engine;
+
+#[cfg(test)]
+mod tests;

@@ -112,7 +112,7 @@ impl<T: Data> BlockStore<T> {
         }
     }
 
-    fn set_level(&self, level: StorageLevel) {
+    pub(crate) fn set_level(&self, level: StorageLevel) {
         lock(&self.pins).clear_after = false;
         self.level.store(level as u8, Ordering::Release);
         self.active.store(true, Ordering::Release);
@@ -132,6 +132,15 @@ impl<T: Data> BlockStore<T> {
     fn forget(&self) {
         self.blocks.iter().for_each(|block| *lock(block) = None);
         self.active.store(self.checkpoint.get().is_some(), Ordering::Release);
+    }
+
+    /// Every partition, if all are kept in memory.
+    pub(crate) fn all(&self) -> Option<Vec<Arc<Vec<T>>>> {
+        let in_memory = |block: &Mutex<Option<Kept<T>>>| match &*lock(block) {
+            Some(Kept::Memory(records)) => Some(records.clone()),
+            _ => None,
+        };
+        (self.level() != StorageLevel::None).then(|| self.blocks.iter().map(in_memory).collect()).flatten()
     }
 
     /// Whether all partitions are kept; if so they stay until [`unpin`](Self::unpin).

@@ -67,7 +67,7 @@ impl CheckpointDirectory {
             Error::unavailable(format!("cannot make the checkpoint directory \"{path}\": {error}")).with_source(error)
         };
         std::fs::create_dir_all(directory).map_err(|error| refused(directory, error))?;
-        let own = if session.processes() > 1 {
+        let own = if session.is_shared() {
             // All processes share it, and each writes its own partitions anew.
             let shared = directory.join("rdds");
             std::fs::create_dir_all(&shared).map_err(|error| refused(&shared, error))?;
@@ -85,6 +85,17 @@ impl CheckpointDirectory {
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(own);
         Ok(())
+    }
+}
+
+impl Session {
+    /// The directory for checkpoints of Rdds; in that of the streams, where none is set.
+    fn rdd_checkpoint_dir(&self) -> Result<Option<PathBuf>> {
+        let (own, streams) = (&self.extensions.rdd_checkpoints, &self.extensions.checkpoint_dir);
+        if let (None, Some(directory)) = (own.get(), streams.get()) {
+            own.set(directory, self)?;
+        }
+        Ok(own.get())
     }
 }
 
@@ -120,13 +131,13 @@ impl<T: Data> Rdd<T> {
             return Ok(());
         }
         let site = Site::here("checkpoint");
-        let Some(directory) = self.session().extensions.checkpoint_dir.get() else {
+        let Some(directory) = self.session().rdd_checkpoint_dir()? else {
             return Err(Error::invalid(format!(
                 "\"{site}\" needs a checkpoint directory; call Context::set_checkpoint_dir first"
             )));
         };
         let directory = directory.join(format!("rdd-{}", self.id()));
-        let shared = self.session().processes() > 1;
+        let shared = self.session().is_shared();
         let mode = if shared { OutputMode::Replace } else { OutputMode::MustNotExist };
         let parts = PartWriter::create(&directory, mode, None)?;
         let written = (0..self.num_partitions()).map(|_| AtomicBool::new(false)).collect();
@@ -164,7 +175,7 @@ impl<T: Data> Rdd<T> {
         };
         let partitions = 0..self.num_partitions();
         // One process cannot see what the others wrote, so it asks all of them.
-        let shared = self.session().processes() > 1;
+        let shared = self.session().is_shared();
         let missing: Vec<_> = partitions.filter(|&partition| shared || !checkpoint.has(partition)).collect();
         let site = self.site().step("checkpoint");
         self.run_planned(site, missing, |rdd, partition, task| rdd.chunks(partition, task).for_each(drop))?;

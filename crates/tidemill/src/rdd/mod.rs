@@ -26,7 +26,7 @@ mod wide;
 
 pub use accumulator::Accumulator;
 pub(crate) use accumulator::Updates;
-pub use action::{LocalIter, Number, Replacement, StatCounter};
+pub use action::{LocalIter, Number, StatCounter};
 pub use broadcast::Broadcast;
 pub use cache::StorageLevel;
 pub(crate) use job::{Job, JobOutput, JobRunner, Payload, PayloadCodec};

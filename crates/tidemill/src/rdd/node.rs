@@ -132,7 +132,7 @@ impl<T: Data> ErasedRdd for RddCore<T> {
     }
     fn pin(&self) -> bool {
         // What the other processes keep is not known here, and all must come to the same plan.
-        self.session.processes() == 1 && self.storage.pin()
+        !self.session.is_shared() && self.storage.pin()
     }
     fn unpin(&self) {
         self.storage.unpin();

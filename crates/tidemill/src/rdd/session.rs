@@ -12,7 +12,7 @@ use std::{
     cell::Cell,
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -29,7 +29,9 @@ pub(crate) struct Session {
 #[derive(Default)]
 pub(crate) struct Extensions {
     pub(crate) accumulators: Accumulators,
-    pub(crate) checkpoint_dir: CheckpointDirectory,
+    /// Where streams are checkpointed; Rdds too, unless they have a directory of their own.
+    pub(crate) checkpoint_dir: OnceLock<std::path::PathBuf>,
+    pub(crate) rdd_checkpoints: CheckpointDirectory,
     pub(crate) spills: SpillFolder,
 }
 
@@ -77,9 +79,9 @@ impl Session {
         self.extensions.accumulators.apply(updates)
     }
 
-    /// How many processes run the same program.
-    pub(crate) fn processes(&self) -> usize {
-        self.runner.process().1
+    /// Whether several processes run the same program.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.runner.process().1 > 1
     }
 
     /// Whether this process does what is to be done once.

@@ -182,7 +182,9 @@ impl<T: Data> RddNode<T> for Shuffled<T> {
         let buckets = self.shuffle.read(partition);
         Box::new(buckets.into_iter().flat_map(|bucket| {
             let starts = (0..bucket.len()).step_by(super::chunk::CHUNK_RECORDS);
-            starts.map(move |start| bucket[start..bucket.len().min(start + super::chunk::CHUNK_RECORDS)].to_vec())
+            starts.map(move |start| {
+                bucket[start..bucket.len().min(start + super::chunk::CHUNK_RECORDS)].to_vec()
+            })
         }))
     }
 }

@@ -137,7 +137,10 @@ pub(crate) fn in_task() -> bool {
 
 /// Runs a whole task; what unwinds out of it comes back as an error, and what it added to accumulators beside its value
 /// if it succeeded.
-pub(crate) fn run_task<R>(task: &TaskContext, f: impl FnOnce(&TaskContext) -> R) -> Result<(R, Updates), Error> {
+pub(crate) fn run_counted_task<R>(
+    task: &TaskContext,
+    f: impl FnOnce(&TaskContext) -> R,
+) -> Result<(R, Updates), Error> {
     IN_TASK.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(|| f(task)));
     IN_TASK.set(false);
@@ -149,10 +152,32 @@ pub(crate) fn run_task<R>(task: &TaskContext, f: impl FnOnce(&TaskContext) -> R)
     Ok((value, updates))
 }
 
+/// As [`run_counted_task`], where nothing is counted.
+#[cfg(test)]
+pub(crate) fn run_task<R>(task: &TaskContext, f: impl FnOnce(&TaskContext) -> R) -> Result<R, Error> {
+    run_counted_task(task, f).map(|(value, _)| value)
+}
+
 /// Stands for the operator where user code failed outside all of them, such as a `Drop` of a record.
 static UNPLACED: Site = Site::unknown("task");
 
 /// Runs a user function on the driver; a panic comes back as an error led by `what`.
 pub(crate) fn run_guarded<R>(what: impl fmt::Display, f: impl FnOnce() -> R) -> Result<R, Error> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|panic| caught(panic, &what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ErrorKind;
+
+    #[test]
+    fn what_unwinds_outside_of_operators_is_the_users_error_too() {
+        let task = TaskContext::new(3, JobScope::default());
+        let panicked = run_task(&task, |_| -> () { resume_unwind(Box::new("dropped badly")) }).unwrap_err();
+        let thrown = run_task(&task, |_| -> () { throw("no luck") }).unwrap_err();
+        assert_eq!((panicked.kind(), thrown.kind()), (ErrorKind::User, ErrorKind::User));
+        assert_eq!(panicked.to_string(), "\"task\" failed of partition 3: dropped badly");
+        assert_eq!(thrown.to_string(), "\"task\" failed of partition 3: no luck");
+    }
 }

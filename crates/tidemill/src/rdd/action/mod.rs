@@ -21,7 +21,6 @@ mod tests;
 
 pub use collect::LocalIter;
 pub use number::Number;
-pub use sample::Replacement;
 pub use stat_counter::StatCounter;
 
 use super::{

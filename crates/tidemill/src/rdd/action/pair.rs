@@ -137,8 +137,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     #[track_caller]
     pub fn lookup(&self, key: &K) -> Result<Vec<V>> {
         let site = Site::here("lookup");
-        let placed = match self.partitioner_id() {
-            Some(partitioner) => on_driver(site, || partitioner.partition_of(key))?,
+        let placed = match self.partitioner_id().and_then(|id| id.partitioner::<K>()) {
+            Some(partitioner) => on_driver(site, || Some(partitioner.partition(key)))?,
             None => None,
         };
         let partitions = match placed {

@@ -18,16 +18,15 @@ impl<T: Data> Rdd<T> {
     ///
     /// # Examples
     /// ```
-    /// use tidemill::Replacement;
     /// let sc = tidemill::Context::local(2);
-    /// let sample = sc.range(0, 100, 1, 3).take_sample(Replacement::Without, 5, 42)?;
+    /// let sample = sc.range(0, 100, 1, 3).take_sample(false, 5, 42)?;
     /// assert_eq!(sample.len(), 5);
-    /// let coins = sc.range(0, 2, 1, 1).take_sample(Replacement::With, 20, 42)?;
+    /// let coins = sc.range(0, 2, 1, 1).take_sample(true, 20, 42)?;
     /// assert_eq!(coins.len(), 20);
     /// # Ok::<(), tidemill::Error>(())
     /// ```
     #[track_caller]
-    pub fn take_sample(&self, replacement: Replacement, n: usize, seed: u64) -> Result<Vec<T>> {
+    pub fn take_sample(&self, with_replacement: bool, n: usize, seed: u64) -> Result<Vec<T>> {
         let site = Site::here("take_sample");
         if n == 0 {
             return Ok(Vec::new());
@@ -38,17 +37,15 @@ impl<T: Data> Rdd<T> {
             return Ok(Vec::new());
         }
         let mut random = StdRng::seed_from_u64(seed);
-        let picked: Vec<u64> = match replacement {
-            Replacement::With => (0..n).map(|_| random.random_range(0..total)).collect(),
-            Replacement::Without if n as u64 >= total => {
-                let mut all = self.collect_at(site)?;
-                all.shuffle(&mut random);
-                return Ok(all);
-            }
-            Replacement::Without => {
-                let picked = rand::seq::index::sample(&mut random, total as usize, n);
-                picked.into_iter().map(|index| index as u64).collect()
-            }
+        let picked: Vec<u64> = if with_replacement {
+            (0..n).map(|_| random.random_range(0..total)).collect()
+        } else if n as u64 >= total {
+            let mut all = self.collect_at(site)?;
+            all.shuffle(&mut random);
+            return Ok(all);
+        } else {
+            let picked = rand::seq::index::sample(&mut random, total as usize, n);
+            picked.into_iter().map(|index| index as u64).collect()
         };
         self.records_at(site, &counts, &picked)
     }
@@ -91,13 +88,4 @@ fn by_partition(counts: &[u64], sorted: &[u64]) -> BTreeMap<usize, Vec<u64>> {
         start = end;
     }
     wanted
-}
-
-/// Whether a record may be picked more than once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replacement {
-    /// A record may be picked again.
-    With,
-    /// A record is picked at most once.
-    Without,
 }

@@ -1,6 +1,6 @@
 //! Every action against a plain vector, on datasets of every shape: no partitions, empty ones, uneven ones.
 
-use crate::{Context, ErrorKind, Rdd, Replacement, Result, StatCounter};
+use crate::{Context, ErrorKind, Rdd, Result, StatCounter};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{
@@ -213,22 +213,22 @@ fn histograms() {
 #[test]
 fn samples_have_the_exact_size() {
     let numbers = CONTEXT.range(0, 1_000, 1, 7);
-    let sample = numbers.take_sample(Replacement::Without, 100, 1).unwrap();
+    let sample = numbers.take_sample(false, 100, 1).unwrap();
     let mut distinct = sample.clone();
     distinct.sort();
     distinct.dedup();
     assert_eq!((sample.len(), distinct.len()), (100, 100));
     assert_ne!(sample, distinct, "a sample comes in random order");
-    assert_eq!(sample, numbers.take_sample(Replacement::Without, 100, 1).unwrap());
-    assert_ne!(sample, numbers.take_sample(Replacement::Without, 100, 2).unwrap());
-    let mut all = numbers.take_sample(Replacement::Without, 5_000, 1).unwrap();
+    assert_eq!(sample, numbers.take_sample(false, 100, 1).unwrap());
+    assert_ne!(sample, numbers.take_sample(false, 100, 2).unwrap());
+    let mut all = numbers.take_sample(false, 5_000, 1).unwrap();
     all.sort();
     assert_eq!(all, (0..1_000).collect::<Vec<_>>());
-    assert_eq!(CONTEXT.range(0, 3, 1, 2).take_sample(Replacement::With, 50, 1).unwrap().len(), 50);
-    for replacement in [Replacement::With, Replacement::Without] {
+    assert_eq!(CONTEXT.range(0, 3, 1, 2).take_sample(true, 50, 1).unwrap().len(), 50);
+    for replacement in [true, false] {
         check(
             |rdd| Ok(rdd.take_sample(replacement, 3, 9)?.len()),
-            |v| Some(if replacement == Replacement::Without || v.is_empty() { v.len().min(3) } else { 3 }),
+            |v| Some(if !replacement || v.is_empty() { v.len().min(3) } else { 3 }),
         );
     }
 }
@@ -237,7 +237,7 @@ fn samples_have_the_exact_size() {
 fn a_sample_is_even() {
     let mut seen = [0; 10];
     for seed in 0..500 {
-        for n in CONTEXT.range(0, 10, 1, 3).take_sample(Replacement::Without, 3, seed).unwrap() {
+        for n in CONTEXT.range(0, 10, 1, 3).take_sample(false, 3, seed).unwrap() {
             seen[n as usize] += 1;
         }
     }

@@ -110,8 +110,10 @@ fn partitions_that_a_job_counts_on_outlive_unpersist() {
     let kept = sc.range(0, 4, 1, 2).cache();
     assert!(!kept.storage().pin(), "nothing is kept yet");
     kept.count().unwrap();
+    assert_eq!(kept.storage().all().unwrap().len(), 2);
     assert!(kept.storage().pin());
     kept.unpersist();
+    assert!(kept.storage().all().is_none());
     assert!(kept.storage().is_active());
     kept.storage().unpin();
     assert!(!kept.storage().is_active());
