@@ -14,6 +14,6 @@ pub mod rdd;
 
 pub use context::Context;
 pub use rdd::{
-    Accumulator, BoxError, Broadcast, HashPartitioner, LocalIter, Number, Partitioner, PartitionerRef, Rdd,
-    StatCounter, StorageLevel,
+    Accumulator, BoxError, Broadcast, HashPartitioner, IntoPartitioner, LocalIter, Number, Partitioner, PartitionerRef,
+    Rdd, StatCounter, StorageLevel,
 };

@@ -31,7 +31,7 @@ pub use broadcast::Broadcast;
 pub use cache::StorageLevel;
 pub(crate) use job::{Job, JobOutput, JobRunner, Payload, PayloadCodec};
 pub(crate) use node::{ErasedRdd, Lineage, Parent, RddNode, Site};
-pub use partitioner::{HashPartitioner, Partitioner, PartitionerRef};
+pub use partitioner::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef};
 pub(crate) use session::Session;
 pub(crate) use shuffle::ErasedShuffle;
 pub(crate) use slots::SlotMap;
