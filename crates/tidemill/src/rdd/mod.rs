@@ -18,7 +18,6 @@ mod cache;
 mod checkpoint;
 pub(crate) mod chunk;
 pub(crate) mod files;
-mod hyper_log_log;
 mod job;
 mod node;
 mod partitioner;
