@@ -236,7 +236,8 @@ impl StreamingContext {
     #[track_caller]
     pub fn socket_text_stream(&self, host: impl Into<String>, port: u16) -> DStream<Text> {
         let site = Site::here("socket_text_stream");
-        let receiver = declared(self.line_limits().map(|limits| SocketTextReceiver { host: host.into(), port, limits }));
+        let receiver =
+            declared(self.line_limits().map(|limits| SocketTextReceiver { host: host.into(), port, limits }));
         self.receive(site, "SocketReceiver", receiver)
     }
 
@@ -284,7 +285,8 @@ impl StreamingContext {
     pub fn queue_stream<T: Data>(&self, one_at_a_time: bool) -> (DStream<T>, RddQueue<T>) {
         let site = Site::here("queue_stream");
         let queue = RddQueue::new();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site };
+        let graph = self.inner.graph.clone();
+        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site, graph };
         (self.input(site, input), queue)
     }
 
