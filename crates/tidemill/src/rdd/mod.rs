@@ -33,6 +33,7 @@ mod cartesian;
 mod coalesce;
 mod cogroup;
 mod group;
+mod index;
 mod join;
 mod narrow;
 mod pairs;
