@@ -6,9 +6,9 @@ mod streaming;
 pub use streaming::StreamingContext;
 
 use crate::{
-    base::{Config, Data, Result, keys},
+    base::{Config, Data, Error, Result, keys},
     engine::Engine,
-    rdd::{Rdd, Session, Site, source},
+    rdd::{Rdd, Session, Site, source, task::in_task},
 };
 use std::sync::Arc;
 
@@ -79,8 +79,13 @@ impl Context {
     /// Joins the workers; jobs fail from then on.
     ///
     /// # Errors
-    /// If a worker ended badly.
+    /// If a worker ended badly; Invalid if a function that runs on the workers calls it, for it would wait for itself.
     pub fn stop(&self) -> Result<()> {
+        if in_task() {
+            return Err(Error::invalid(
+                "the context was stopped by a function that runs on its workers; stop it on the driver",
+            ));
+        }
         self.session.stop()
     }
 }

@@ -5,7 +5,7 @@ use super::{
     node::{DStream, ErasedStream, StreamOp},
 };
 use crate::{
-    base::{Data, Error, Interrupt, Result, Time},
+    base::{Data, Error, Result, Time, clock::Deadline},
     rdd::{Rdd, Session, Site},
 };
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,7 @@ pub(crate) struct ReceiverReport {
     pub(crate) active: bool,
     pub(crate) last_error_message: String,
     pub(crate) last_error: String,
+    pub(crate) last_error_time: Option<Time>,
 }
 
 /// Something that happened to a receiver.
@@ -64,9 +65,10 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Ends what `start` began; what was received is still picked by a last batch.
-    fn stop(&self, interrupt: &Interrupt) {
-        let _ = interrupt;
+    /// Ends what `start` began, and does not wait for it beyond `deadline`; what was received is still picked by a
+    /// last batch.
+    fn stop(&self, deadline: &Deadline) {
+        let _ = deadline;
     }
 
     /// Picks what the batch at `time` reads. In the process that drives, in the order of the batches.
@@ -96,7 +98,7 @@ pub(crate) trait ErasedInput: Send + Sync {
     fn id(&self) -> usize;
     fn site(&self) -> Site;
     fn start(&self) -> Result<()>;
-    fn stop(&self, interrupt: &Interrupt);
+    fn stop(&self, deadline: &Deadline);
     fn pick(&self, time: Time) -> Result<Slice>;
     /// Hands over what the batch at `time` reads.
     fn give(&self, time: Time, slice: Slice);
@@ -129,8 +131,8 @@ impl<T: Data> ErasedInput for InputCore<T> {
     fn start(&self) -> Result<()> {
         self.input.start()
     }
-    fn stop(&self, interrupt: &Interrupt) {
-        self.input.stop(interrupt);
+    fn stop(&self, deadline: &Deadline) {
+        self.input.stop(deadline);
     }
     fn pick(&self, time: Time) -> Result<Slice> {
         self.input.pick(time)
@@ -174,8 +176,7 @@ impl<T: Data> StreamOp<T> for InputOp<T> {
 #[track_caller]
 pub(crate) fn input_stream<T: Data>(graph: &Arc<Graph>, site: Site, input: impl Input<T>) -> DStream<T> {
     let id = graph.next_input_id();
-    let core =
-        Arc::new(InputCore { id, site, graph: graph.clone(), input: Box::new(input), slices: Mutex::default() });
+    let core = Arc::new(InputCore { id, site, graph: graph.clone(), input: Box::new(input), slices: Mutex::default() });
     let stream = DStream::from_op(graph, site, InputOp(core.clone()));
     graph.register_input(core);
     stream

@@ -69,6 +69,11 @@ impl Session {
     /// Adds what tasks added to accumulators.
     pub(crate) fn apply_updates(&self, _updates: Vec<(u64, Vec<u8>)>) {}
 
+    /// As [`stop`](Self::stop), without waiting for the workers: one of them may never come back.
+    pub(crate) fn abandon(&self) {
+        self.runner.abandon();
+    }
+
     /// Stops the engine; jobs fail from then on.
     pub(crate) fn stop(&self) -> Result<()> {
         self.runner.stop()
