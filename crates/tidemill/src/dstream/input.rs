@@ -60,6 +60,11 @@ pub(crate) enum ReceiverEvent {
 
 /// Where records come from.
 pub(crate) trait Input<T>: Send + Sync + 'static {
+    /// An error if the program cannot run with this input; called before anything starts.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Called once, when the context starts, in the process that drives.
     fn start(&self) -> Result<()> {
         Ok(())
@@ -97,6 +102,7 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
 pub(crate) trait ErasedInput: Send + Sync {
     fn id(&self) -> usize;
     fn site(&self) -> Site;
+    fn check(&self) -> Result<()>;
     fn start(&self) -> Result<()>;
     fn stop(&self, deadline: &Deadline);
     fn pick(&self, time: Time) -> Result<Slice>;
@@ -127,6 +133,9 @@ impl<T: Data> ErasedInput for InputCore<T> {
     }
     fn site(&self) -> Site {
         self.site
+    }
+    fn check(&self) -> Result<()> {
+        self.input.check()
     }
     fn start(&self) -> Result<()> {
         self.input.start()
