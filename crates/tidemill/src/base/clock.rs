@@ -181,3 +181,26 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+/// The real time at which a wait is given up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    watch: Stopwatch,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// A deadline that is over after `limit`.
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self { watch: Stopwatch::start(), limit }
+    }
+
+    /// How long it is until then.
+    pub(crate) fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.watch.elapsed())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+}

@@ -5,6 +5,7 @@ pub mod config;
 pub mod error;
 pub mod show;
 pub mod text;
+pub(crate) mod thread;
 pub mod time;
 
 pub use clock::{Clock, Interrupt, ManualClock, SystemClock};

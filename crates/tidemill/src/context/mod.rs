@@ -7,9 +7,9 @@ pub use streaming::StreamingContext;
 mod files;
 
 use crate::{
-    base::{Config, Data, Result, keys},
+    base::{Config, Data, Error, Result, keys},
     engine::Engine,
-    rdd::{Accumulator, Broadcast, Rdd, Session, Site, source},
+    rdd::{Accumulator, Broadcast, Rdd, Session, Site, source, task::in_task},
 };
 use std::{
     path::{Path, PathBuf},
@@ -251,8 +251,13 @@ impl Context {
     /// Joins the workers and removes temporary files; jobs fail from then on. A second call does nothing.
     ///
     /// # Errors
-    /// If a worker ended badly.
+    /// If a worker ended badly; Invalid if a function that runs on the workers calls it, for it would wait for itself.
     pub fn stop(&self) -> Result<()> {
+        if in_task() {
+            return Err(Error::invalid(
+                "the context was stopped by a function that runs on its workers; stop it on the driver",
+            ));
+        }
         self.session.stop()
     }
 }

@@ -1,15 +1,18 @@
-//! SIGINT and SIGTERM drain every running context; a second one stops at once; a third ends the process.
+//! SIGINT and SIGTERM drain every running context; a second one gives up what waits; a third ends the process.
 
 use super::streaming::Inner;
 use crate::{
-    base::{Error, Result},
+    base::{Config, Error, Result, keys, thread},
     dstream::ContextState,
 };
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
 };
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak, atomic::Ordering},
+    time::Duration,
+};
 
 /// The contexts that a signal stops.
 static WATCHED: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
@@ -27,22 +30,25 @@ pub(super) fn watch(context: &Arc<Inner>) -> Result<()> {
 
 /// The watcher lives as long as the process: signals can only be taken over once.
 fn start_watcher() -> Result<()> {
-    let what = |error| Error::from(error).context("signals could not be taken over");
+    let what = |error: std::io::Error| Error::from(error).context("signals could not be taken over");
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(what)?;
-    let watch = move || {
-        let mut seen = 0;
-        for signal in signals.forever() {
-            let active = active_contexts();
-            seen = if active.is_empty() { 3 } else { seen + 1 };
-            if seen > 2 {
-                std::process::exit(128 + signal);
-            }
-            for context in active {
-                stop(context, seen == 1);
-            }
+    let watch = move || signals.forever().for_each(obey);
+    thread::start("tidemill-signals".into(), watch).map(drop)
+}
+
+/// Each context counts its own signals: the first drains it, the second hurries that, the third ends the process.
+fn obey(signal: i32) {
+    let active = active_contexts();
+    if active.is_empty() {
+        std::process::exit(128 + signal);
+    }
+    for context in active {
+        match context.signals.fetch_add(1, Ordering::Relaxed) {
+            0 => drain(context),
+            1 => context.hurry(),
+            _ => std::process::exit(128 + signal),
         }
-    };
-    std::thread::Builder::new().name("tidemill-signals".into()).spawn(watch).map(drop).map_err(what)
+    }
 }
 
 fn active_contexts() -> Vec<Arc<Inner>> {
@@ -50,15 +56,21 @@ fn active_contexts() -> Vec<Arc<Inner>> {
     watched.iter().filter_map(Weak::upgrade).filter(|context| context.graph.phase() == ContextState::Active).collect()
 }
 
-fn stop(context: Arc<Inner>, gracefully: bool) {
-    let stop = move || {
-        let stopped = if gracefully { context.stop(true) } else { context.hurry() };
-        if let Err(error) = stopped {
+/// On a thread of its own, for the next signal has to be heard meanwhile.
+fn drain(context: Arc<Inner>) {
+    let drain = move || {
+        if let Err(error) = limit(&context.graph.config).and_then(|limit| context.stop(limit)) {
             tracing::error!(%error, "the context did not stop cleanly after a signal");
         }
     };
-    if let Err(error) = std::thread::Builder::new().name("tidemill-stop".into()).spawn(stop) {
-        tracing::error!(%error, "the thread that stops the context could not be started");
+    if let Err(error) = thread::start("tidemill-stop".into(), drain) {
+        tracing::error!(%error, "the context cannot be stopped in an orderly way; ending the process");
         std::process::exit(70);
     }
+}
+
+/// How long a drain may take; none if there is to be no drain.
+fn limit(config: &Config) -> Result<Option<Duration>> {
+    let drains = config.get(&keys::STOP_GRACEFULLY_ON_SHUTDOWN)?;
+    Ok(if drains { Some(config.get(&keys::SHUTDOWN_TIMEOUT)?) } else { None })
 }

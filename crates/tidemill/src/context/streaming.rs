@@ -2,7 +2,10 @@
 
 use super::{Context, signals};
 use crate::{
-    base::{Clock, Config, Data, Error, Misuse, Result, SystemClock, Text, keys, text::LineLimits, time::ms},
+    base::{
+        Clock, Config, Data, Error, Misuse, Result, SystemClock, Text, clock::Deadline, keys, text::LineLimits, thread,
+        time::ms,
+    },
     dstream::{
         ContextState, DStream,
         graph::Graph,
@@ -11,18 +14,19 @@ use crate::{
     },
     io::{
         QueueInput, RddQueue, Receiver,
+        block::BlockPool,
         generate::GeneratorInput,
         queue::ConstantInput,
         receiver::ReceiverInput,
-        socket::{RawSocketReceiver, SocketTextReceiver},
+        socket::{RawSocketReceiver, Server, SocketTextReceiver},
     },
-    rdd::{Rdd, Site},
+    rdd::{Rdd, Site, task::in_task},
     scheduler::{JobScheduler, ListenerBus, ListenerId, Progress, StreamingListener},
 };
 use std::{
     fmt,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -60,6 +64,10 @@ pub(super) struct Inner {
     pub(super) graph: Arc<Graph>,
     bus: Arc<ListenerBus>,
     scheduler: OnceLock<Arc<JobScheduler>>,
+    /// What all receivers together may hold.
+    pool: Arc<BlockPool>,
+    /// How many signals to end this context has had.
+    pub(super) signals: AtomicUsize,
     /// Held while the context is started or stopped.
     transition: Mutex<()>,
 }
@@ -90,8 +98,9 @@ impl StreamingContext {
         let bus = Arc::new(ListenerBus::new(config.get(&keys::LISTENER_QUEUE)?)?);
         let checkpoint = config.get(&keys::CHECKPOINT_DIRECTORY)?;
         let graph = Graph::new(context.session().clone(), batch_duration, config, clock)?;
-        let inner =
-            Inner { context: context.clone(), graph, bus, scheduler: OnceLock::new(), transition: Mutex::default() };
+        let pool = BlockPool::new(graph.config.get(&keys::RECEIVER_POOL_BYTES)? as usize);
+        let (scheduler, signals, transition) = (OnceLock::new(), AtomicUsize::new(0), Mutex::default());
+        let inner = Inner { context: context.clone(), graph, bus, scheduler, pool, signals, transition };
         let ssc = Self { inner: Arc::new(inner) };
         if let Some(directory) = checkpoint {
             ssc.checkpoint(directory)?;
@@ -127,8 +136,9 @@ impl StreamingContext {
     /// Sets the directory in which state is kept; it is created. Stateful operations need it.
     ///
     /// # Errors
-    /// If the directory cannot be created.
+    /// If the directory cannot be created; [`Misuse::ChangedAfterStart`].
     pub fn checkpoint(&self, directory: impl AsRef<Path>) -> Result<()> {
+        self.check_unstarted("checkpoint directory")?;
         let directory = directory.as_ref();
         std::fs::create_dir_all(directory).map_err(|error| {
             Error::from(error).context(format!("could not create the checkpoint directory \"{}\"", directory.display()))
@@ -140,13 +150,21 @@ impl StreamingContext {
     /// Makes every stream keep its batches for at least `duration`.
     ///
     /// # Errors
-    /// [`Misuse::RememberedTwice`].
+    /// [`Misuse::RememberedTwice`]; [`Misuse::ChangedAfterStart`].
     pub fn remember(&self, duration: Duration) -> Result<()> {
+        self.check_unstarted("remember duration")?;
         let remember = &self.inner.graph.remember;
         remember.set(duration).map_err(|_| {
             let set_ms = remember.get().map_or(0, |set| ms(*set));
             Misuse::RememberedTwice { set_ms }.into()
         })
+    }
+
+    fn check_unstarted(&self, setting: &'static str) -> Result<()> {
+        match self.state() {
+            ContextState::Initialized => Ok(()),
+            _ => Err(Misuse::ChangedAfterStart { setting }.into()),
+        }
     }
 
     /// Adds an observer of batches, outputs and receivers.
@@ -165,24 +183,30 @@ impl StreamingContext {
     /// A [`Misuse`] of the program: no outputs, state without a checkpoint directory, a context that was stopped, and
     /// so on. The context is stopped then and cannot be used again.
     pub fn start(&self) -> Result<()> {
+        // Looked at before the lock is taken: a batch may call start while a stop holds it and waits for the batch.
+        if self.state() == ContextState::Active {
+            tracing::warn!("start was called on a context that is already active; nothing was done");
+            return Ok(());
+        }
         let _transition = self.inner.transition();
-        match self.inner.graph.phase() {
-            ContextState::Active => {
-                tracing::warn!("start was called on a context that is already active; nothing was done");
-                return Ok(());
-            }
+        match self.state() {
+            ContextState::Active => return Ok(()),
             ContextState::Stopped => return Err(Misuse::AlreadyStopped.into()),
             ContextState::Initialized => {}
         }
-        let started = self.inner.start();
-        let phase = if started.is_ok() { ContextState::Active } else { ContextState::Stopped };
-        self.inner.graph.set_phase(phase);
-        if started.is_err() {
+        if let Err(error) = self.inner.start() {
+            self.inner.graph.set_phase(ContextState::Stopped);
+            self.inner.bus.stop_before(&Deadline::after(Duration::from_secs(1)));
             self.inner.graph.clear();
-        } else if self.config().get(&keys::SHUTDOWN_SIGNALS)? {
-            signals::watch(&self.inner)?;
+            return Err(error);
         }
-        started
+        self.inner.graph.set_phase(ContextState::Active);
+        if self.config().get(&keys::SHUTDOWN_SIGNALS)?
+            && let Err(error) = signals::watch(&self.inner)
+        {
+            tracing::warn!(%error, "the context runs, but a signal ends it without draining it");
+        }
+        Ok(())
     }
 
     /// Waits until the context is stopped.
@@ -202,26 +226,42 @@ impl StreamingContext {
     }
 
     fn await_scheduler(&self, timeout: Option<Duration>) -> Result<bool> {
+        if thread::is_awaited() || in_task() {
+            return Err(Error::invalid(
+                "await_termination was called by a function that the context itself runs, so that it would wait for itself; call it on the thread that called start",
+            ));
+        }
         match self.inner.scheduler.get() {
             Some(scheduler) => scheduler.wait(timeout),
+            None if self.state() == ContextState::Stopped => Ok(true),
             None => Err(Error::invalid("the context was not started; call start before await_termination")),
         }
     }
 
     /// Stops at once: what was received but not yet processed is given up. A second call does nothing.
     ///
-    /// # Errors
-    /// If a thread ended badly.
-    pub fn stop(&self) -> Result<()> {
-        self.inner.stop(false)
-    }
-
-    /// Stops after everything that was received is processed.
+    /// Called by an output, a listener or a receiver, which a stop waits for, it only begins the stop.
     ///
     /// # Errors
-    /// If a thread ended badly.
+    /// If a function of the user's does not return within two seconds; its threads are left behind then.
+    pub fn stop(&self) -> Result<()> {
+        self.inner.stop(None)
+    }
+
+    /// Stops after everything that was received is processed, at the latest after
+    /// `spark.streaming.gracefulStopTimeout`.
+    ///
+    /// Called by an output, a listener or a receiver, which a stop waits for, it only begins the stop.
+    ///
+    /// # Errors
+    /// If a function of the user's does not return in time; its threads are left behind then.
     pub fn stop_gracefully(&self) -> Result<()> {
-        self.inner.stop(true)
+        let config = self.config();
+        let limit = match config.get(&keys::GRACEFUL_STOP_TIMEOUT)? {
+            Some(limit) => limit,
+            None => (self.batch_duration() * 10).max(config.get(&keys::SHUTDOWN_TIMEOUT)?),
+        };
+        self.inner.stop(Some(limit))
     }
 
     #[track_caller]
@@ -236,8 +276,8 @@ impl StreamingContext {
     #[track_caller]
     pub fn socket_text_stream(&self, host: impl Into<String>, port: u16) -> DStream<Text> {
         let site = Site::here("socket_text_stream");
-        let receiver =
-            declared(self.line_limits().map(|limits| SocketTextReceiver { host: host.into(), port, limits }));
+        let server = declared(Server::new(host, port, self.config()));
+        let receiver = SocketTextReceiver { server, limits: declared(self.line_limits()) };
         self.receive(site, "SocketReceiver", receiver)
     }
 
@@ -257,7 +297,8 @@ impl StreamingContext {
     pub fn raw_socket_stream(&self, host: impl Into<String>, port: u16) -> DStream<Vec<u8>> {
         let site = Site::here("raw_socket_stream");
         let max_frame_bytes = declared(self.config().get(&keys::LINES_MAX_BYTES)) as usize;
-        self.receive(site, "RawReceiver", RawSocketReceiver { host: host.into(), port, max_frame_bytes })
+        let server = declared(Server::new(host, port, self.config()));
+        self.receive(site, "RawReceiver", RawSocketReceiver { server, max_frame_bytes })
     }
 
     /// What a [`Receiver`] of your own stores.
@@ -273,7 +314,7 @@ impl StreamingContext {
 
     #[track_caller]
     fn receive<R: Receiver>(&self, site: Site, name: &str, receiver: R) -> DStream<R::Item> {
-        let input = declared(ReceiverInput::new(&self.inner.graph, site, name, receiver));
+        let input = declared(ReceiverInput::new(&self.inner.graph, &self.inner.pool, site, name, receiver));
         self.input(site, input)
     }
 
@@ -334,59 +375,91 @@ impl Inner {
         Ok(())
     }
 
-    /// Stops; from one of the context's own threads the stop is only begun, for it would wait for itself.
-    pub(super) fn stop(self: &Arc<Self>, gracefully: bool) -> Result<()> {
-        let own = self.scheduler.get().is_some_and(|scheduler| scheduler.is_own_thread());
-        if !own {
-            return self.stop_now(gracefully);
+    /// Stops; on a thread that the stop has to wait for it is only begun, on another one.
+    pub(super) fn stop(self: &Arc<Self>, drain: Option<Duration>) -> Result<()> {
+        if !thread::is_awaited() && !in_task() {
+            return self.stop_now(drain);
         }
         let inner = self.clone();
-        let stop = move || {
-            if let Err(error) = inner.stop_now(gracefully) {
-                tracing::error!(%error, "the context did not stop cleanly");
-            }
-        };
-        std::thread::Builder::new()
-            .name("tidemill-stop".into())
-            .spawn(stop)
-            .map(drop)
-            .map_err(|error| Error::from(error).context("the thread that stops the context could not be started"))
+        thread::start("tidemill-stop".into(), move || log_failure(inner.stop_now(drain))).map(drop)
     }
 
     /// Makes a graceful stop that is under way give up what still waits.
-    pub(super) fn hurry(&self) -> Result<()> {
+    pub(super) fn hurry(&self) {
         if let Some(scheduler) = self.scheduler.get() {
             scheduler.hurry();
         }
-        Ok(())
     }
 
-    fn stop_now(&self, gracefully: bool) -> Result<()> {
+    fn stop_now(&self, drain: Option<Duration>) -> Result<()> {
         let _transition = self.transition();
-        let stopped = match (self.graph.phase(), self.scheduler.get()) {
-            (ContextState::Active, Some(scheduler)) => scheduler.stop(gracefully),
+        if self.graph.phase() != ContextState::Active {
+            tracing::warn!("stop was called on a context that is not active");
+        }
+        self.running().end(drain)
+    }
+
+    fn running(&self) -> Running {
+        Running {
+            context: self.context.clone(),
+            graph: self.graph.clone(),
+            bus: self.bus.clone(),
+            scheduler: self.scheduler.get().cloned(),
+        }
+    }
+}
+
+/// What there is to end; apart from [`Inner`], because that may be dropped on a thread that has to be waited for.
+struct Running {
+    context: Context,
+    graph: Arc<Graph>,
+    bus: Arc<ListenerBus>,
+    scheduler: Option<Arc<JobScheduler>>,
+}
+
+impl Running {
+    fn end(self, drain: Option<Duration>) -> Result<()> {
+        let stopped = match (self.graph.phase(), &self.scheduler) {
+            (ContextState::Active, Some(scheduler)) => scheduler.stop(drain),
             _ => {
-                tracing::warn!("stop was called on a context that is not active");
+                self.bus.stop_before(&Deadline::after(Duration::from_secs(1)));
                 Ok(())
             }
         };
         self.graph.set_phase(ContextState::Stopped);
         self.graph.clear();
-        if self.graph.config.get(&keys::STOP_SPARK_CONTEXT)? {
-            self.context.stop()?;
+        let stopped = stopped.and_then(|()| self.end_workers());
+        if stopped.is_err() {
+            // A worker may be in the function that does not return.
+            self.context.session().abandon();
+        }
+        if let Some(scheduler) = &self.scheduler {
+            scheduler.tell_stopped();
         }
         stopped
+    }
+
+    fn end_workers(&self) -> Result<()> {
+        if self.graph.config.get(&keys::STOP_SPARK_CONTEXT)? { self.context.stop() } else { Ok(()) }
+    }
+}
+
+fn log_failure(stopped: Result<()>) {
+    if let Err(error) = stopped {
+        tracing::error!(%error, "the context did not stop cleanly");
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if self.graph.phase() == ContextState::Active
-            && let Err(error) = self.stop_now(false)
-        {
-            tracing::error!(%error, "the context did not stop cleanly");
+        let running = self.running();
+        if self.graph.phase() != ContextState::Active {
+            self.graph.clear();
+        } else if thread::is_awaited() || in_task() {
+            log_failure(thread::start("tidemill-stop".into(), move || log_failure(running.end(None))).map(drop));
+        } else {
+            log_failure(running.end(None));
         }
-        self.graph.clear();
     }
 }
 

@@ -64,7 +64,8 @@ impl Graph {
         }
         Ok(Arc::new(Self {
             session,
-            batch_duration,
+            // Times are whole milliseconds.
+            batch_duration: Duration::from_millis(ms(batch_duration)),
             config,
             clock,
             receiver_events: OnceLock::new(),

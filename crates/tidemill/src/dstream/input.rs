@@ -5,7 +5,7 @@ use super::{
     node::{DStream, ErasedStream, StreamOp},
 };
 use crate::{
-    base::{Data, Error, Interrupt, Result, Time},
+    base::{Data, Error, Result, Time, clock::Deadline},
     rdd::{Rdd, Session, Site},
 };
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,7 @@ pub(crate) struct ReceiverReport {
     pub(crate) active: bool,
     pub(crate) last_error_message: String,
     pub(crate) last_error: String,
+    pub(crate) last_error_time: Option<Time>,
 }
 
 /// Something that happened to a receiver.
@@ -69,9 +70,10 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Ends what `start` began; what was received is still picked by a last batch.
-    fn stop(&self, interrupt: &Interrupt) {
-        let _ = interrupt;
+    /// Ends what `start` began, and does not wait for it beyond `deadline`; what was received is still picked by a
+    /// last batch.
+    fn stop(&self, deadline: &Deadline) {
+        let _ = deadline;
     }
 
     /// Picks what the batch at `time` reads. In the process that drives, in the order of the batches.
@@ -102,7 +104,7 @@ pub(crate) trait ErasedInput: Send + Sync {
     fn site(&self) -> Site;
     fn check(&self) -> Result<()>;
     fn start(&self) -> Result<()>;
-    fn stop(&self, interrupt: &Interrupt);
+    fn stop(&self, deadline: &Deadline);
     fn pick(&self, time: Time) -> Result<Slice>;
     /// Hands over what the batch at `time` reads.
     fn give(&self, time: Time, slice: Slice);
@@ -138,8 +140,8 @@ impl<T: Data> ErasedInput for InputCore<T> {
     fn start(&self) -> Result<()> {
         self.input.start()
     }
-    fn stop(&self, interrupt: &Interrupt) {
-        self.input.stop(interrupt);
+    fn stop(&self, deadline: &Deadline) {
+        self.input.stop(deadline);
     }
     fn pick(&self, time: Time) -> Result<Slice> {
         self.input.pick(time)

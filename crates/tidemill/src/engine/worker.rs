@@ -43,6 +43,17 @@ struct Inbox {
     thread: Mutex<Option<Thread>>,
 }
 
+impl Shared {
+    /// Takes no more jobs, and lets the workers end after those they have.
+    fn end(&self) {
+        {
+            let _order = lock(&self.order);
+            self.stopping.store(true, Ordering::Release);
+        }
+        self.inboxes.iter().for_each(Inbox::wake);
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -106,17 +117,19 @@ impl JobRunner for Engine {
     }
 
     fn stop(&self) -> Result<()> {
-        {
-            let _order = lock(&self.shared.order);
-            self.shared.stopping.store(true, Ordering::Release);
-        }
-        self.shared.inboxes.iter().for_each(Inbox::wake);
+        self.shared.end();
         if let Some(guards) = lock(&self.guards).take() {
             for outcome in guards.join() {
                 outcome.map_err(|error| Error::internal(format!("a worker thread ended badly: {error}")))?;
             }
         }
         Ok(())
+    }
+
+    fn abandon(&self) {
+        self.shared.end();
+        // Dropping the guards would join the workers.
+        std::mem::forget(lock(&self.guards).take());
     }
 
     fn process(&self) -> (usize, usize) {

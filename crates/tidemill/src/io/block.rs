@@ -9,6 +9,9 @@ use std::{
     time::Duration,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// What a block holds: records as they are, or bytes that a worker makes into records.
 pub(super) trait BlockContent<T>: Send + Sync {
     fn chunks(&self) -> Chunks<'_, T>;
@@ -33,14 +36,13 @@ pub(super) type Acknowledge = Box<dyn FnOnce() + Send>;
 pub(super) struct StoredBlock<T> {
     pub(super) content: Arc<dyn BlockContent<T>>,
     pub(super) records: usize,
-    pub(super) bytes: usize,
     pub(super) acknowledge: Option<Acknowledge>,
     /// Gives its bytes back to the pool when it is dropped.
     pub(super) permit: Permit,
 }
 
 /// How many bytes of received blocks may wait for a batch, or be in one that runs.
-pub(super) struct BlockPool {
+pub(crate) struct BlockPool {
     limit_bytes: usize,
     used_bytes: Mutex<usize>,
     freed: Condvar,
@@ -50,7 +52,7 @@ pub(super) struct BlockPool {
 const POLL: Duration = Duration::from_millis(20);
 
 impl BlockPool {
-    pub(super) fn new(limit_bytes: usize) -> Arc<Self> {
+    pub(crate) fn new(limit_bytes: usize) -> Arc<Self> {
         Arc::new(Self { limit_bytes, used_bytes: Mutex::new(0), freed: Condvar::new() })
     }
 
@@ -58,17 +60,15 @@ impl BlockPool {
         self.used_bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until `bytes` more fit, or the pool is empty, however many they are; `None` once `interrupt` is raised.
-    pub(super) fn acquire(self: &Arc<Self>, bytes: usize, interrupt: &Interrupt) -> Option<Permit> {
+    /// Waits until `bytes` more fit, or the pool is empty, however many they are, and takes them in the same step. Once
+    /// `interrupt` is raised it does not wait: what a receiver that ends has in its hands is bounded, and not given up.
+    pub(super) fn acquire(self: &Arc<Self>, bytes: usize, interrupt: &Interrupt) -> Permit {
         let mut used = self.used();
-        while *used > 0 && *used + bytes > self.limit_bytes {
-            if interrupt.is_raised() {
-                return None;
-            }
+        while *used > 0 && used.saturating_add(bytes) > self.limit_bytes && !interrupt.is_raised() {
             (used, _) = self.freed.wait_timeout(used, POLL).unwrap_or_else(PoisonError::into_inner);
         }
         *used += bytes;
-        Some(Permit { pool: self.clone(), bytes })
+        Permit { pool: self.clone(), bytes }
     }
 
     /// Takes the room without waiting: for what is sealed when a batch is cut, and is bounded by its buffer.
@@ -82,6 +82,24 @@ impl BlockPool {
 pub(super) struct Permit {
     pool: Arc<BlockPool>,
     bytes: usize,
+}
+
+impl Permit {
+    /// How much room it is.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// About how much memory the records take. Those that own some elsewhere are measured as their encoding, which is the
+/// one thing that is known of every type.
+pub(super) fn memory_bytes<T: Data>(records: &[T]) -> usize {
+    let inline_bytes = size_of_val(records);
+    if !std::mem::needs_drop::<T>() {
+        return inline_bytes;
+    }
+    let encoded = |record| postcard::experimental::serialized_size(record).unwrap_or(0);
+    inline_bytes + records.iter().map(encoded).sum::<usize>()
 }
 
 impl Drop for Permit {

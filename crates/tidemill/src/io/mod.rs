@@ -1,10 +1,10 @@
 //! Where records come from and where they go: the connectors that weigh nothing.
 
-mod block;
+pub(crate) mod block;
 pub mod files;
+pub(crate) mod generate;
 mod print;
 pub(crate) mod queue;
-pub(crate) mod generate;
 pub(crate) mod rate_limit;
 pub(crate) mod receiver;
 pub(crate) mod socket;

@@ -2,10 +2,13 @@
 
 use super::receiver::{Ending, Receiver, ReceiverLink, SealedBlocks};
 use crate::base::{
-    Error, Result, Text,
-    text::{LineBlock, LineLimits, LineSplitter},
+    Config, Error, Result, Text,
+    clock::Deadline,
+    keys,
+    text::{LineBlock, LineCounts, LineLimits, LineSplitter},
 };
 use std::{
+    fmt,
     io::{self, ErrorKind, Read},
     net::{TcpStream, ToSocketAddrs},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,19 +19,77 @@ use std::{
 const READ_TIMEOUT: Duration = Duration::from_millis(50);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-fn connect(host: &str, port: u16) -> Result<TcpStream> {
-    let what = |error: io::Error| Error::from(error).context(format!("could not connect to \"{host}:{port}\""));
-    let mut last = None;
-    for address in (host, port).to_socket_addrs().map_err(what)? {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(READ_TIMEOUT)).map_err(what)?;
-                return Ok(stream);
+/// Where to connect, and for how long it may be silent.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    host: String,
+    port: u16,
+    idle_timeout: Option<Duration>,
+}
+
+impl Server {
+    pub(crate) fn new(host: impl Into<String>, port: u16, config: &Config) -> Result<Self> {
+        Ok(Self { host: host.into(), port, idle_timeout: config.get(&keys::SOCKET_IDLE_TIMEOUT)? })
+    }
+
+    fn connect(&self) -> Result<Connection<'_>> {
+        let what = |error: io::Error| Error::from(error).context(format!("could not connect to \"{self}\""));
+        let mut last = None;
+        for address in (self.host.as_str(), self.port).to_socket_addrs().map_err(what)? {
+            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+                Ok(stream) => {
+                    stream.set_read_timeout(Some(READ_TIMEOUT)).map_err(what)?;
+                    return Ok(Connection { server: self, stream, idle: self.patience() });
+                }
+                Err(error) => last = Some(error),
             }
-            Err(error) => last = Some(error),
+        }
+        Err(what(last.unwrap_or_else(|| io::Error::new(ErrorKind::NotFound, "the host has no address"))))
+    }
+
+    /// Until when something has to come.
+    fn patience(&self) -> Option<Deadline> {
+        self.idle_timeout.map(Deadline::after)
+    }
+
+    fn closed(&self) -> Ending {
+        Ending::Restart(format!("the server \"{self}\" closed the connection"))
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A connection to a server.
+struct Connection<'a> {
+    server: &'a Server,
+    stream: TcpStream,
+    idle: Option<Deadline>,
+}
+
+impl Connection<'_> {
+    /// Reads what is there; `None` if nothing came in time, and 0 bytes once the server closed the connection.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>> {
+        match self.stream.read(buffer) {
+            Ok(read_bytes) => {
+                self.idle = self.server.patience();
+                Ok(Some(read_bytes))
+            }
+            Err(error) if found_nothing(&error) => match &self.idle {
+                Some(idle) if idle.is_over() => Err(Error::unavailable(format!(
+                    "nothing came from \"{}\" for {:?}, so it is taken for gone; see {}",
+                    self.server,
+                    self.server.idle_timeout.unwrap_or_default(),
+                    keys::SOCKET_IDLE_TIMEOUT.name(),
+                ))),
+                _ => Ok(None),
+            },
+            Err(error) => Err(Error::from(error).context(format!("could not read from \"{}\"", self.server))),
         }
     }
-    Err(what(last.unwrap_or_else(|| io::Error::new(ErrorKind::NotFound, "the host has no address"))))
 }
 
 /// Whether a read only found nothing in time.
@@ -39,8 +100,7 @@ fn found_nothing(error: &io::Error) -> bool {
 /// Receives lines of UTF-8 text from a server.
 #[derive(Debug)]
 pub(crate) struct SocketTextReceiver {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) server: Server,
     pub(crate) limits: LineLimits,
 }
 
@@ -59,7 +119,7 @@ impl Receiver for SocketTextReceiver {
     type Item = Text;
 
     fn run(&mut self, link: &ReceiverLink<Text>) -> Result<Ending> {
-        let mut stream = connect(&self.host, self.port)?;
+        let mut connection = self.server.connect()?;
         let splitter: Splitter = Arc::new(Mutex::new(LineSplitter::new(self.limits)));
         let sealed = splitter.clone();
         link.on_cut(Some(Box::new(move |blocks| {
@@ -68,105 +128,143 @@ impl Receiver for SocketTextReceiver {
                 put(blocks, block);
             }
         })));
-        let ended = self.receive(&mut stream, &splitter, link);
+        let mut losses = Losses::default();
+        let ended = self.receive(&mut connection, &splitter, link, &mut losses);
         link.on_cut(None);
         if let Some(last) = lock(&splitter).finish() {
             put(&link.sealed(), last);
         }
-        self.warn_of_losses(&splitter);
-        ended?;
-        Ok(Ending::Restart(format!("the server \"{}:{}\" closed the connection", self.host, self.port)))
+        losses.tell_rest(link, lock(&splitter).counts());
+        ended.map(|()| self.server.closed())
     }
 }
 
 impl SocketTextReceiver {
     /// Receives until the server closes the connection or the receiver is to end.
-    fn receive(&self, stream: &mut TcpStream, splitter: &Splitter, link: &ReceiverLink<Text>) -> Result<()> {
+    fn receive(
+        &self,
+        connection: &mut Connection<'_>,
+        splitter: &Splitter,
+        link: &ReceiverLink<Text>,
+        losses: &mut Losses,
+    ) -> Result<()> {
         let mut buffer = vec![0; self.limits.block_bytes.max(1)];
         while !link.is_stopped() {
-            match stream.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(read_bytes) => {
-                    link.wait_for_room(read_bytes)?;
-                    let mut records = 0;
-                    lock(splitter).push(&buffer[..read_bytes], |block| {
-                        records += block.records();
-                        put(&link.sealed(), block);
-                    });
-                    link.pace(records)?;
-                }
-                Err(error) if found_nothing(&error) => {}
-                Err(error) => {
-                    let server = format!("\"{}:{}\"", self.host, self.port);
-                    return Err(Error::from(error).context(format!("could not read from {server}")));
-                }
+            let arrived = match connection.read(&mut buffer)? {
+                None => continue,
+                Some(0) => return Ok(()),
+                Some(read_bytes) => &buffer[..read_bytes],
+            };
+            link.wait_for_room(arrived.len());
+            let counts = {
+                let mut splitter = lock(splitter);
+                splitter.push(arrived, |block| put(&link.sealed(), block));
+                splitter.counts()
+            };
+            losses.tell(link, counts);
+            if link.rate_limit().is_some() {
+                link.pace(memchr::memchr_iter(b'\n', arrived).count())?;
             }
         }
         Ok(())
     }
+}
 
-    fn warn_of_losses(&self, splitter: &Splitter) {
-        let counts = lock(splitter).counts();
-        if counts.oversize_lines > 0 || counts.invalid_sequences > 0 {
-            tracing::warn!(
-                server = format!("{}:{}", self.host, self.port),
-                oversize_lines = counts.oversize_lines,
-                oversize_bytes = counts.oversize_bytes,
-                max_line_bytes = self.limits.max_line_bytes,
-                invalid_sequences = counts.invalid_sequences,
-                "lines above the limit were dropped, and bytes that are not UTF-8 replaced; see tidemill.lines.maxBytes"
-            );
+/// What was dropped or repaired, told at the first time and then each time it has doubled.
+#[derive(Default)]
+struct Losses {
+    told: u64,
+}
+
+impl Losses {
+    fn total(counts: LineCounts) -> u64 {
+        counts.oversize_lines + counts.invalid_sequences
+    }
+
+    fn tell(&mut self, link: &ReceiverLink<Text>, counts: LineCounts) {
+        if Self::total(counts) > self.told * 2 {
+            self.tell_rest(link, counts);
         }
+    }
+
+    /// Tells what is not told yet.
+    fn tell_rest(&mut self, link: &ReceiverLink<Text>, counts: LineCounts) {
+        if Self::total(counts) == self.told {
+            return;
+        }
+        self.told = Self::total(counts);
+        let LineCounts { oversize_lines, oversize_bytes, invalid_sequences } = counts;
+        let error = Error::data(format!(
+            "on this connection {oversize_lines} lines longer than \"{}\" allows were dropped, {oversize_bytes} bytes up to \
+             now, and {invalid_sequences} sequences that are not UTF-8 were replaced by U+FFFD",
+            keys::LINES_MAX_BYTES.name(),
+        ));
+        link.report_error("what was received is not whole", &error);
     }
 }
 
 /// Receives frames: four bytes of length, the most significant first, and as many bytes.
 #[derive(Debug)]
 pub(crate) struct RawSocketReceiver {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) server: Server,
     pub(crate) max_frame_bytes: usize,
 }
+
+/// How much room is made for a frame before that many bytes of it came.
+const FRAME_STEP_BYTES: usize = 64 << 10;
 
 impl Receiver for RawSocketReceiver {
     type Item = Vec<u8>;
 
     fn run(&mut self, link: &ReceiverLink<Vec<u8>>) -> Result<Ending> {
-        let mut stream = connect(&self.host, self.port)?;
+        let mut connection = self.server.connect()?;
         let mut length = [0; 4];
-        while fill(&mut stream, &mut length, link, true)? {
+        while fill(&mut connection, &mut length, link, true)? {
             let length = u32::from_be_bytes(length) as usize;
             if length > self.max_frame_bytes {
-                let most = self.max_frame_bytes;
                 return Err(Error::data(format!(
-                    "\"{}:{}\" announced a frame of {length} bytes, and the most is {most}; raise tidemill.lines.maxBytes if it is right",
-                    self.host, self.port
+                    "\"{}\" announced a frame of {length} bytes, and the most is {}; raise {} if it is right",
+                    self.server,
+                    self.max_frame_bytes,
+                    keys::LINES_MAX_BYTES.name(),
                 )));
             }
-            let mut frame = vec![0; length];
-            if !fill(&mut stream, &mut frame, link, false)? {
-                break;
-            }
-            link.store_many([frame])?;
+            let Some(frame) = frame(&mut connection, length, link)? else { break };
+            let bytes = size_of::<Vec<u8>>() + frame.len();
+            link.put(vec![frame], bytes, None)?;
         }
-        Ok(Ending::Restart(format!("the server \"{}:{}\" closed the connection", self.host, self.port)))
+        Ok(self.server.closed())
     }
 }
 
+/// Reads a frame; `None` if the receiver is to end. An announced length alone makes no room.
+fn frame(connection: &mut Connection<'_>, length: usize, link: &ReceiverLink<Vec<u8>>) -> Result<Option<Vec<u8>>> {
+    let mut frame = Vec::new();
+    while frame.len() < length {
+        let filled = frame.len();
+        frame.resize(length.min(filled + FRAME_STEP_BYTES), 0);
+        if !fill(connection, &mut frame[filled..], link, false)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(frame))
+}
+
 /// Fills `buffer`; false if the receiver is to end or, where a frame may end, the server closed the connection.
-fn fill(stream: &mut TcpStream, buffer: &mut [u8], link: &ReceiverLink<Vec<u8>>, may_end: bool) -> Result<bool> {
+fn fill(
+    connection: &mut Connection<'_>,
+    buffer: &mut [u8],
+    link: &ReceiverLink<Vec<u8>>,
+    may_end: bool,
+) -> Result<bool> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match stream.read(&mut buffer[filled..]) {
-            Ok(0) if may_end && filled == 0 => return Ok(false),
-            Ok(0) => return Err(Error::data("the server closed the connection in the middle of a frame")),
-            Ok(read_bytes) => filled += read_bytes,
-            Err(error) if found_nothing(&error) => {
-                if link.is_stopped() {
-                    return Ok(false);
-                }
-            }
-            Err(error) => return Err(error.into()),
+        match connection.read(&mut buffer[filled..])? {
+            None if link.is_stopped() => return Ok(false),
+            None => {}
+            Some(0) if may_end && filled == 0 => return Ok(false),
+            Some(0) => return Err(Error::data("the server closed the connection in the middle of a frame")),
+            Some(read_bytes) => filled += read_bytes,
         }
     }
     Ok(true)

@@ -25,6 +25,9 @@ pub(crate) trait JobRunner: Send + Sync {
     /// Joins the workers; later jobs fail.
     fn stop(&self) -> Result<()>;
 
+    /// Makes later jobs fail and waits for nothing, now or when it is dropped.
+    fn abandon(&self) {}
+
     /// Index of this process and number of processes.
     fn process(&self) -> (usize, usize) {
         (0, 1)

@@ -79,6 +79,11 @@ impl Session {
         self.extensions.accumulators.apply(updates)
     }
 
+    /// As [`stop`](Self::stop), without waiting for the workers: one of them may never come back.
+    pub(crate) fn abandon(&self) {
+        self.runner.abandon();
+    }
+
     /// Whether several processes run the same program.
     pub(crate) fn is_shared(&self) -> bool {
         self.runner.process().1 > 1

@@ -30,7 +30,9 @@ pub(crate) struct BatchQueue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Batch>,
-    running: usize,
+    running: Vec<Time>,
+    /// Those who push no longer wait for a place.
+    ending: bool,
     closed: bool,
 }
 
@@ -46,10 +48,14 @@ impl BatchQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a batch and returns how many wait; waits for a place unless the queue is closed.
+    /// Adds a batch and returns how many wait; waits for a place unless the queue is ending. A batch that comes after
+    /// the queue was closed is dropped.
     pub(crate) fn push(&self, batch: Batch) -> usize {
-        let full = |state: &mut State| state.waiting.len() >= MAX_WAITING && !state.closed;
+        let full = |state: &mut State| state.waiting.len() >= MAX_WAITING && !state.ending;
         let mut state = self.changed.wait_while(self.state(), full).unwrap_or_else(PoisonError::into_inner);
+        if state.closed {
+            return 0;
+        }
         state.waiting.push_back(batch);
         let waiting = state.waiting.len();
         drop(state);
@@ -62,21 +68,35 @@ impl BatchQueue {
         let idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
         let mut state = self.changed.wait_while(self.state(), idle).unwrap_or_else(PoisonError::into_inner);
         let batch = state.waiting.pop_front()?;
-        state.running += 1;
+        state.running.push(batch.time);
         drop(state);
         self.changed.notify_all();
         Some(batch)
     }
 
     /// A batch that was popped has ended.
-    pub(crate) fn done(&self) {
-        self.state().running -= 1;
+    pub(crate) fn done(&self, time: Time) {
+        self.state().running.retain(|running| *running != time);
+        self.changed.notify_all();
+    }
+
+    /// The time of the oldest batch that runs.
+    pub(crate) fn oldest_running(&self) -> Option<Time> {
+        self.state().running.iter().min().copied()
+    }
+
+    /// From now on a push does not wait for a place, for a stop must not wait for the batch that runs.
+    pub(crate) fn begin_end(&self) {
+        self.state().ending = true;
         self.changed.notify_all();
     }
 
     /// Lets those who pop end once nothing waits.
     pub(crate) fn close(&self) {
-        self.state().closed = true;
+        let mut state = self.state();
+        state.ending = true;
+        state.closed = true;
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -84,6 +104,7 @@ impl BatchQueue {
     pub(crate) fn abandon(&self) -> usize {
         let dropped = {
             let mut state = self.state();
+            state.ending = true;
             state.closed = true;
             std::mem::take(&mut state.waiting)
         };
@@ -94,14 +115,14 @@ impl BatchQueue {
     /// How many batches wait and how many run.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let state = self.state();
-        (state.waiting.len(), state.running)
+        (state.waiting.len(), state.running.len())
     }
 
     /// Waits until no batch waits or runs (true), for at most `timeout` of real time.
     pub(crate) fn wait_idle(&self, timeout: Duration) -> bool {
-        let busy = |state: &mut State| !state.waiting.is_empty() || state.running > 0;
+        let busy = |state: &mut State| !state.waiting.is_empty() || !state.running.is_empty();
         let (state, _) =
             self.changed.wait_timeout_while(self.state(), timeout, busy).unwrap_or_else(PoisonError::into_inner);
-        state.waiting.is_empty() && state.running == 0
+        state.waiting.is_empty() && state.running.is_empty()
     }
 }

@@ -5,7 +5,10 @@ use super::{
     batch::Batch,
     listener::{BatchInfo, BatchSubmitted, StreamInputInfo},
 };
-use crate::base::{Error, Time, clock::Stopwatch};
+use crate::{
+    base::{Error, Time, clock::Stopwatch},
+    rdd::task::run_guarded,
+};
 
 impl JobScheduler {
     /// The loop of the generator's thread: batches at `first` and every interval after it, until the timer is stopped.
@@ -23,7 +26,8 @@ impl JobScheduler {
         let mut failure = None;
         let mut info = BatchInfo::new(time, self.graph.clock.now());
         for input in self.graph.inputs() {
-            match input.pick(time) {
+            let picked = run_guarded("it panicked", || input.pick(time)).and_then(|picked| picked);
+            match picked {
                 Ok(slice) => {
                     let mut of_stream = StreamInputInfo::new(input.id(), slice.records);
                     of_stream.metadata.clone_from(&slice.metadata);
@@ -36,11 +40,12 @@ impl JobScheduler {
                 }
             }
         }
-        *self.last_cut() = Some(time);
         if self.graph.outputs().iter().any(|output| output.stream.is_valid(time)) {
             self.bus.post(BatchSubmitted::new(info.clone()));
         }
         let waiting = self.queue.push(Batch { time, slices, info, submitted: Stopwatch::start(), failure });
+        // Only now, for who waits for the batch looks into the queue once it is cut.
+        *self.last_cut() = Some(time);
         self.warn_of_backlog(waiting);
     }
 

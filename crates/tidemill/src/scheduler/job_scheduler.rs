@@ -9,7 +9,12 @@ use super::{
     waiter::Waiter,
 };
 use crate::{
-    base::{Error, Interrupt, Misuse, Result, Time, clock::Stopwatch, keys},
+    base::{
+        Interrupt, Misuse, Result, Time,
+        clock::{Deadline, Stopwatch},
+        keys,
+        thread::start_awaited,
+    },
     dstream::{
         graph::Graph,
         input::{ReceiverEvent, ReceiverReport},
@@ -17,7 +22,7 @@ use crate::{
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
     thread::JoinHandle,
     time::Duration,
 };
@@ -62,16 +67,17 @@ pub(crate) struct JobScheduler {
     last_cut: Mutex<Option<Time>>,
     backlog_warning: Mutex<usize>,
     progress: Mutex<Progress>,
-    generator: Mutex<Option<JoinHandle<()>>>,
-    runners: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) generator: Mutex<Option<JoinHandle<()>>>,
+    pub(super) runners: Mutex<Vec<JoinHandle<()>>>,
+    /// Set once a stop that is under way is to end soon.
+    pub(super) hurried: OnceLock<Deadline>,
+    /// Batches that a graceful stop did not process after all.
+    pub(super) given_up: AtomicUsize,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// How long a stop that is not graceful waits for the batch that runs, as Spark does.
-const IMMEDIATE_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl JobScheduler {
     /// Checks the program and starts everything; batches run from then on.
@@ -94,9 +100,17 @@ impl JobScheduler {
             progress: Mutex::default(),
             generator: Mutex::default(),
             runners: Mutex::default(),
+            hurried: OnceLock::new(),
+            given_up: AtomicUsize::new(0),
         });
-        scheduler.attach_listeners()?;
-        scheduler.launch(jobs)?;
+        let launched = scheduler.attach_listeners().and_then(|()| scheduler.launch(jobs));
+        if let Err(error) = launched {
+            // What was started already must not live on in a context that cannot be used.
+            if let Err(left) = scheduler.stop(None) {
+                tracing::error!(error = %left, "what was started could not be stopped");
+            }
+            return Err(error);
+        }
         Ok(scheduler)
     }
 
@@ -123,11 +137,12 @@ impl JobScheduler {
         }
         for job in 0..jobs {
             let scheduler = self.clone();
-            let runner = spawn(format!("tidemill-jobs-{job}"), move || scheduler.run_batches())?;
+            let runner = start_awaited(format!("tidemill-jobs-{job}"), move || scheduler.run_batches())?;
             lock(&self.runners).push(runner);
         }
         let scheduler = self.clone();
-        *lock(&self.generator) = Some(spawn("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
+        *lock(&self.generator) =
+            Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
         self.bus.post(StreamingStarted::new(self.graph.clock.now()));
         Ok(())
     }
@@ -152,13 +167,6 @@ impl JobScheduler {
         self.waiter.wait(timeout)
     }
 
-    /// Whether the caller is a thread that a stop would wait for.
-    pub(crate) fn is_own_thread(&self) -> bool {
-        let me = std::thread::current().id();
-        let mine = |thread: &JoinHandle<()>| thread.thread().id() == me;
-        self.bus.is_bus_thread() || lock(&self.runners).iter().any(mine) || lock(&self.generator).iter().any(mine)
-    }
-
     /// Waits until every batch that the clock has reached is done (true), for at most `timeout` of real time.
     pub(crate) fn wait_idle(&self, timeout: Duration) -> bool {
         let watch = Stopwatch::start();
@@ -172,90 +180,6 @@ impl JobScheduler {
             pause.wait_timeout(Duration::from_micros(50));
         }
         self.queue.wait_idle(timeout.saturating_sub(watch.elapsed())) && self.bus.flush().is_ok()
-    }
-
-    /// Stops; gracefully means that everything received is processed first. Safe to call again.
-    pub(crate) fn stop(&self, gracefully: bool) -> Result<()> {
-        let config = &self.graph.config;
-        let timeout = match config.get(&keys::GRACEFUL_STOP_TIMEOUT)? {
-            Some(timeout) => timeout,
-            None => config.get(&keys::SHUTDOWN_TIMEOUT)?,
-        };
-        let timeout = if gracefully { timeout } else { IMMEDIATE_STOP_TIMEOUT };
-        let watch = Stopwatch::start();
-        self.timer_stop.raise();
-        if !gracefully {
-            self.queue.abandon();
-        }
-        join(lock(&self.generator).take());
-        self.stop_inputs(timeout);
-        if gracefully {
-            self.cut_rest();
-            self.queue.close();
-        }
-        if !self.queue.wait_idle(timeout.saturating_sub(watch.elapsed())) {
-            let (waiting, running) = self.queue.counts();
-            self.queue.abandon();
-            tracing::warn!(waiting, running, ?timeout, "the stop timed out; batches that wait are given up");
-            self.queue.wait_idle(IMMEDIATE_STOP_TIMEOUT);
-        }
-        self.end_threads();
-        self.waiter.stopped();
-        Ok(())
-    }
-
-    /// Makes a stop that is under way give up the batches that wait.
-    pub(crate) fn hurry(&self) {
-        let given_up = self.queue.abandon();
-        tracing::warn!(given_up, "the stop was hurried; batches that waited are given up");
-    }
-
-    fn stop_inputs(&self, timeout: Duration) {
-        let give_up = Interrupt::new();
-        let watch = Stopwatch::start();
-        for input in self.graph.inputs() {
-            if watch.elapsed() >= timeout {
-                give_up.raise();
-            }
-            input.stop(&give_up);
-        }
-    }
-
-    /// Cuts one last batch, and as many more as it takes to pick all that was received.
-    fn cut_rest(&self) {
-        let Some(zero) = self.graph.zero_time() else { return };
-        loop {
-            let last = self.last_cut().unwrap_or(zero);
-            self.cut(last + self.graph.batch_duration);
-            if !self.graph.inputs().iter().any(|input| input.has_unpicked()) {
-                return;
-            }
-        }
-    }
-
-    /// Joins the job threads. One that still runs a user's function is left behind, for nothing can end it.
-    fn end_threads(&self) {
-        for runner in lock(&self.runners).drain(..) {
-            if self.queue.counts().1 == 0 || runner.is_finished() {
-                join(Some(runner));
-            } else {
-                tracing::error!("a batch does not end; its thread is left behind");
-            }
-        }
-        if let Err(error) = self.bus.stop() {
-            self.report(error);
-        }
-    }
-}
-
-fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    let spawned = std::thread::Builder::new().name(name.clone()).spawn(body);
-    spawned.map_err(|error| Error::from(error).context(format!("the thread \"{name}\" could not be started")))
-}
-
-fn join(thread: Option<JoinHandle<()>>) {
-    if thread.is_some_and(|thread| thread.join().is_err()) {
-        tracing::error!("a thread of the scheduler panicked");
     }
 }
 
@@ -293,5 +217,6 @@ fn receiver_info(report: ReceiverReport) -> ReceiverInfo {
     info.active = report.active;
     info.last_error_message = report.last_error_message;
     info.last_error = report.last_error;
+    info.last_error_time = report.last_error_time;
     info
 }

@@ -61,8 +61,8 @@ macro_rules! events {
         /// Observes a running program; every method does nothing unless it is overridden.
         ///
         /// Methods are called one event after another on a thread of their own, so that the engine never waits for
-        /// a listener. What a listener panics with is logged, and the program goes on. A listener must not stop the
-        /// context: it would wait for itself.
+        /// a listener. What a listener panics with is logged, and the program goes on. A stop of the context that a
+        /// listener calls for is only begun: it waits for the listener.
         ///
         /// # Examples
         /// ```

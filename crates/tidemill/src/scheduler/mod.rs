@@ -6,6 +6,7 @@ mod job_scheduler;
 pub mod listener;
 pub mod rate;
 mod run;
+mod stop;
 mod waiter;
 
 pub(crate) use job_scheduler::JobScheduler;

@@ -8,9 +8,9 @@ use super::{
     },
 };
 use crate::{
-    base::{Error, Result, Time, clock::Stopwatch},
+    base::{Result, Time, clock::Stopwatch},
     dstream::output::Output,
-    rdd::{JobScope, Session},
+    rdd::{JobScope, Session, task::run_guarded},
 };
 use std::sync::Arc;
 
@@ -18,8 +18,13 @@ impl JobScheduler {
     /// The loop of a job thread, until the queue is closed and empty.
     pub(super) fn run_batches(&self) {
         while let Some(batch) = self.queue.pop() {
-            self.run_batch(batch);
-            self.queue.done();
+            let time = batch.time;
+            // Every user function has a guard of its own that knows more; this one keeps the thread alive in any case.
+            if let Err(error) = run_guarded(format!("the batch of {time} failed"), || self.run_batch(batch)) {
+                tracing::error!(batch_time = time.as_ms(), %error, "a batch was not ended properly");
+                self.waiter.report(error);
+            }
+            self.queue.done(time);
         }
     }
 
@@ -88,11 +93,9 @@ impl JobScheduler {
     fn run_output(&self, time: Time, output: &Output) -> Result<()> {
         let mut attempt = 1;
         loop {
-            let outcome = match output.job(time) {
-                Ok(Some(job)) => job(),
-                Ok(None) => Ok(()),
-                Err(error) => Err(error),
-            };
+            let run = || output.job(time)?.map_or(Ok(()), |job| job());
+            let outcome = run_guarded(format!("\"{}\" failed in the batch of {time}", output.site), run)
+                .and_then(|outcome| outcome);
             match outcome {
                 Err(error) if attempt < self.max_failures => {
                     tracing::warn!(batch_time = time.as_ms(), output = %output.site, attempt, %error, "an output failed and is run again");
@@ -112,14 +115,25 @@ impl JobScheduler {
     }
 
     /// Makes the batch final, or undoes what it changed; then drops what nothing asks for any more.
+    ///
+    /// Records are dropped here, and with them runs code of the user's: what panics is reported and stops nothing else.
     fn end(&self, time: Time, succeeded: bool) {
         let streams = self.graph.streams();
         for stream in &streams {
-            if succeeded { stream.commit(time) } else { stream.roll_back(time) }
+            self.tidily(time, || if succeeded { stream.commit(time) } else { stream.roll_back(time) });
         }
-        streams.iter().for_each(|stream| stream.forget(time));
+        // With several job threads a later batch may end first; the earlier one still needs what is its own.
+        let oldest = self.queue.oldest_running().map_or(time, |running| running.min(time));
+        streams.iter().for_each(|stream| self.tidily(time, || stream.forget(oldest)));
         for input in self.graph.inputs() {
-            input.release(time, succeeded);
+            self.tidily(time, || input.release(time, succeeded));
+        }
+    }
+
+    fn tidily(&self, time: Time, f: impl FnOnce()) {
+        if let Err(error) = run_guarded(format!("what the batch of {time} left could not be cleared away"), f) {
+            tracing::error!(%error, "a function of the user's panicked at the end of a batch");
+            self.waiter.report(error);
         }
     }
 
@@ -132,10 +146,5 @@ impl JobScheduler {
             progress.records += info.num_records();
             progress.last_batch_time = Some(info.batch_time);
         }
-    }
-
-    /// An error that ends no batch: of an input at start or stop.
-    pub(super) fn report(&self, error: Error) {
-        self.waiter.report(error);
     }
 }

@@ -2,4 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod misuse;
+mod patience;
+mod processes;
+mod receivers;
+mod scheduling;
+mod sockets;
+mod stopping;
 mod tidy;

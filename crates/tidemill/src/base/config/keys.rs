@@ -131,13 +131,14 @@ keys! {
     /// Whether datasets and blocks that no later batch needs are dropped at once.
     UNPERSIST: bool = switch("spark.streaming.unpersist", "true");
 
-    /// Whether a program that is told to end (see `tidemill.shutdown.signals`) finishes what it received first.
-    STOP_GRACEFULLY_ON_SHUTDOWN: bool = switch("spark.streaming.stopGracefullyOnShutdown", "false");
+    /// Whether a program that is told to end (see `tidemill.shutdown.signals`) finishes what it received first. Spark's
+    /// default is false, which loses the batches that wait.
+    STOP_GRACEFULLY_ON_SHUTDOWN: bool = switch("spark.streaming.stopGracefullyOnShutdown", "true");
     /// Whether stopping the streaming context also stops the batch context it was made from.
     STOP_SPARK_CONTEXT: bool = switch("spark.streaming.stopSparkContextByDefault", "true");
     /// How long a graceful stop waits for what was received to be worked off.
     GRACEFUL_STOP_TIMEOUT: Option<Duration> =
-        ConfigKey::<Option<Duration>>::optional("spark.streaming.gracefulStopTimeout", "ten batch durations");
+        ConfigKey::<Option<Duration>>::optional("spark.streaming.gracefulStopTimeout", "ten batch durations, but `tidemill.shutdown.timeout` at the least");
     /// How many output operations run at once. With more than one, batches overlap and their order is lost.
     CONCURRENT_JOBS: usize = count("spark.streaming.concurrentJobs", "1");
     /// How many finished batches are remembered for display.
@@ -164,7 +165,7 @@ keys! {
     LINES_MAX_BYTES: u64 = bytes("tidemill.lines.maxBytes", "16MiB");
     /// At what size a block of received records is closed.
     RECEIVER_BLOCK_BYTES: u64 = bytes("tidemill.receiver.blockBytes", "64KiB");
-    /// How much received data may wait to be processed, all receivers together. When the pool is full, receivers stop
+    /// How much received data may wait to be processed, all receivers of a context together. When the pool is full, receivers stop
     /// reading and the sender waits.
     RECEIVER_POOL_BYTES: u64 = bytes("tidemill.receiver.poolBytes", "64MiB");
     /// How many blocks of each receiver the first batch after a start takes at most, so that a program that is still
@@ -183,6 +184,10 @@ keys! {
     FILE_STREAM_RECURSIVE: bool = switch("tidemill.fileStream.recursive", "false");
     /// How many files one batch takes at most, oldest first.
     FILE_STREAM_MAX_FILES: Option<usize> = optional_count("tidemill.fileStream.maxFilesPerBatch", "no limit");
+    /// For how long nothing may come over a socket before the receiver gives the connection up and connects anew. A
+    /// server that vanished without a word is noticed only by that.
+    SOCKET_IDLE_TIMEOUT: Option<Duration> =
+        ConfigKey::<Option<Duration>>::optional("tidemill.socket.idleTimeout", "no limit");
     /// Whether SIGINT and SIGTERM stop a running program in an orderly way.
     SHUTDOWN_SIGNALS: bool = switch("tidemill.shutdown.signals", "true");
     /// How long a stop that a signal began may take; a little less than the 30 s after which supervisors kill.

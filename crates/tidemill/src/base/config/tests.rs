@@ -131,7 +131,7 @@ fn defaults_are_those_of_spark() -> Result<()> {
     assert_eq!(config.get(&keys::PID_MIN_RATE)?, 100.0);
     assert_eq!(config.get(&keys::RECEIVER_MAX_RATE)?, None);
     assert_eq!(config.get(&keys::GRACEFUL_STOP_TIMEOUT)?, None);
-    assert!(config.get(&keys::STOP_SPARK_CONTEXT)? && !config.get(&keys::STOP_GRACEFULLY_ON_SHUTDOWN)?);
+    assert!(config.get(&keys::STOP_SPARK_CONTEXT)?);
     Ok(())
 }
 

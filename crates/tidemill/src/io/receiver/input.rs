@@ -2,7 +2,13 @@
 
 use super::{Ending, Receiver, ReceiverLink, SharedLink};
 use crate::{
-    base::{Clock, Data, Error, Interrupt, Result, Time, keys, time::ms},
+    base::{
+        Clock, Data, Error, Result, Time,
+        clock::Deadline,
+        keys,
+        thread::{join_before, start_awaited},
+        time::ms,
+    },
     dstream::{
         graph::Graph,
         input::{Input, ReceiverEvent, ReceiverReport, Slice},
@@ -54,19 +60,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<R: Receiver> ReceiverInput<R> {
-    pub(crate) fn new(graph: &Arc<Graph>, site: Site, name: &str, receiver: R) -> Result<Self> {
+    pub(crate) fn new(graph: &Arc<Graph>, pool: &Arc<BlockPool>, site: Site, name: &str, receiver: R) -> Result<Self> {
         let config = &graph.config;
         let blocks = ms(graph.batch_duration).div_ceil(ms(config.get(&keys::BLOCK_INTERVAL)?).max(1));
         let limit = RateLimit::from_config(config)?;
         let stream_id = graph.upcoming_input_id();
         let report = ReceiverReport { stream_id, name: format!("{name}-{stream_id}"), ..ReceiverReport::default() };
-        let pool = BlockPool::new(config.get(&keys::RECEIVER_POOL_BYTES)? as usize);
         let block_bytes = config.get(&keys::RECEIVER_BLOCK_BYTES)? as usize;
         let events = graph.clone();
         let events = Box::new(move |event| events.post_receiver_event(event));
         Ok(Self {
             receiver: Mutex::new(Some(receiver)),
-            link: Arc::new(SharedLink::new(pool, limit, block_bytes, report, events)),
+            link: Arc::new(SharedLink::new(pool.clone(), limit, block_bytes, report, events)),
             clock: graph.clock.clone(),
             site,
             restart_delay: config.get(&keys::RECEIVER_RESTART_DELAY)?,
@@ -81,7 +86,7 @@ impl<R: Receiver> ReceiverInput<R> {
 
 /// Deals the blocks out to partitions of about the same number of bytes, keeping their order.
 fn into_parts<T>(blocks: Vec<StoredBlock<T>>, most: usize) -> CutBatch<T> {
-    let total_bytes: usize = blocks.iter().map(|block| block.bytes.max(1)).sum();
+    let total_bytes: usize = blocks.iter().map(|block| block.permit.bytes().max(1)).sum();
     let part_bytes = total_bytes.div_ceil(most.max(1)).max(1);
     let mut batch = CutBatch { parts: Vec::new(), acknowledge: Vec::new(), permits: Vec::new() };
     let mut filled_bytes = part_bytes;
@@ -90,7 +95,7 @@ fn into_parts<T>(blocks: Vec<StoredBlock<T>>, most: usize) -> CutBatch<T> {
             batch.parts.push(Part::new());
             filled_bytes = 0;
         }
-        filled_bytes += block.bytes.max(1);
+        filled_bytes += block.permit.bytes().max(1);
         if let Some(part) = batch.parts.last_mut() {
             part.push(block.content);
         }
@@ -107,34 +112,33 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
             link: ReceiverLink {
                 shared: self.link.clone(),
                 limiter: Mutex::new(RateLimiter::new(self.link.limit.clone(), self.clock.clone())),
+                clock: self.clock.clone(),
             },
             restart_delay: self.restart_delay,
         };
         let name = format!("tidemill-{}", lock(&self.link.report).name);
-        let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || supervisor.run(receiver))
-            .map_err(|error| Error::from(error).context("the thread of a receiver could not be started"))?;
-        *lock(&self.thread) = Some(thread);
+        *lock(&self.thread) = Some(start_awaited(name, move || supervisor.run(receiver))?);
         Ok(())
     }
 
-    fn stop(&self, give_up: &Interrupt) {
+    fn stop(&self, deadline: &Deadline) {
         self.link.stop.raise();
-        let thread = lock(&self.thread).take();
-        let Some(thread) = thread else { return };
-        while !thread.is_finished() && !give_up.wait_timeout(Duration::from_millis(1)) {}
-        if thread.is_finished() {
-            let _ = thread.join();
-        } else {
-            tracing::warn!(receiver = lock(&self.link.report).name, "a receiver did not end in time and is left behind");
+        let Some(thread) = lock(&self.thread).take() else { return };
+        if join_before(thread, deadline).is_err() {
+            tracing::warn!(
+                receiver = lock(&self.link.report).name,
+                "a receiver did not end in time and is left behind"
+            );
         }
     }
 
     fn pick(&self, time: Time) -> Result<Slice> {
-        let first = !self.first_batch_done.swap(true, Ordering::Relaxed);
+        let first = !self.first_batch_done.load(Ordering::Relaxed);
         let most = if first && !self.link.stop.is_raised() { self.first_batch_blocks } else { usize::MAX };
         let blocks = self.link.cut(most);
+        if !blocks.is_empty() {
+            self.first_batch_done.store(true, Ordering::Relaxed);
+        }
         let records = blocks.iter().map(|block| block.records as u64).sum();
         let batch = into_parts(blocks, self.partitions);
         let slice = Slice::of(&batch.parts.len(), records);
@@ -202,10 +206,17 @@ struct Supervisor<T> {
 /// The longest wait before a receiver that keeps failing is run again, in restart delays.
 const MAX_BACK_OFF: u32 = 16;
 
+/// After a failure there is a wait even where the restart delay is zero, so that no processor is burnt.
+const SHORTEST_BACK_OFF: Duration = Duration::from_millis(10);
+
+/// A receiver that failed so many times in a row is reported as an error, and again after as many more.
+const FAILURES_TO_ESCALATE: u32 = 10;
+
 impl<T: Data> Supervisor<T> {
     fn run(self, mut receiver: impl Receiver<Item = T>) {
         let mut failures: u32 = 0;
         while !self.link.is_stopped() {
+            let stored = self.link.shared.stored();
             self.post(true, ReceiverEvent::Started);
             let ending = catch_unwind(AssertUnwindSafe(|| receiver.run(&self.link)))
                 .unwrap_or_else(|panic| Err(Error::user(format!("the receiver panicked: {}", panic_message(&*panic)))));
@@ -223,17 +234,39 @@ impl<T: Data> Supervisor<T> {
                     tracing::warn!(receiver = self.name(), reason, delay = ?self.restart_delay, "a receiver is restarted");
                 }
                 Err(error) => {
-                    failures += 1;
-                    self.link.report_error(format!("the receiver failed {failures} times in a row"), &error);
+                    // One that took records in before it failed is not one that never works.
+                    failures = if self.link.shared.stored() > stored { 1 } else { failures + 1 };
+                    self.tell_of_failure(failures, &error);
                 }
             }
             self.post(false, ReceiverEvent::Stopped);
-            let back_off = 1u32.checked_shl(failures.saturating_sub(1)).map_or(MAX_BACK_OFF, |n| n.min(MAX_BACK_OFF));
-            if self.link.wait(self.restart_delay * back_off) {
+            if self.link.wait(self.back_off(failures)) {
                 return;
             }
         }
         self.post(false, ReceiverEvent::Stopped);
+    }
+
+    /// Someone has to look at a receiver that fails again and again; the log says so louder now and then.
+    fn tell_of_failure(&self, failures: u32, error: &Error) {
+        self.link.report_error(format!("the receiver failed {failures} times in a row"), error);
+        if failures.is_multiple_of(FAILURES_TO_ESCALATE) {
+            tracing::error!(
+                receiver = self.name(),
+                failures,
+                %error,
+                "a receiver fails again and again and takes nothing in; look at its server, and stop the program if it is gone for good"
+            );
+        }
+    }
+
+    /// How long to wait before the next run: longer after each failure in a row.
+    fn back_off(&self, failures: u32) -> Duration {
+        if failures == 0 {
+            return self.restart_delay;
+        }
+        let factor = 1u32.checked_shl(failures - 1).map_or(MAX_BACK_OFF, |factor| factor.clamp(1, MAX_BACK_OFF));
+        self.restart_delay.max(SHORTEST_BACK_OFF) * factor
     }
 
     fn name(&self) -> String {

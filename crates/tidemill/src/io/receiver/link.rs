@@ -1,17 +1,20 @@
 //! The receiver's side of the border: where it stores what it received.
 
 use crate::{
-    base::{Data, Error, Interrupt, Result},
+    base::{Clock, Data, Error, Interrupt, Result},
     dstream::input::{ReceiverEvent, ReceiverReport},
     io::{
-        block::{Acknowledge, BlockContent, BlockPool, StoredBlock},
+        block::{Acknowledge, BlockContent, BlockPool, Permit, StoredBlock, memory_bytes},
         rate_limit::{RateLimit, RateLimiter},
     },
 };
 use std::{
     collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,11 +26,16 @@ pub(crate) struct SealedBlocks<'a, T>(&'a SharedLink<T>);
 
 impl<T: Data> SealedBlocks<'_, T> {
     /// Adds a block of bytes that a worker makes into records. It does not wait.
-    pub(crate) fn put(&self, content: impl BlockContent<T> + 'static, records: usize, bytes: usize) {
+    pub(in crate::io) fn put(&self, content: impl BlockContent<T> + 'static, records: usize, bytes: usize) {
         let permit = self.0.pool.take(bytes);
-        let block = StoredBlock { content: Arc::new(content), records, bytes, acknowledge: None, permit };
-        lock(&self.0.sealed).push_back(block);
+        self.0.push(StoredBlock { content: Arc::new(content), records, acknowledge: None, permit });
     }
+}
+
+/// Records that were stored one by one and are not in a block yet.
+struct Open<T> {
+    records: Vec<T>,
+    bytes: usize,
 }
 
 /// What the receiver's thread and the scheduler share.
@@ -35,8 +43,10 @@ pub(crate) struct SharedLink<T> {
     pub(super) pool: Arc<BlockPool>,
     pub(super) stop: Interrupt,
     pub(super) limit: RateLimit,
-    block_records: usize,
-    open: Mutex<Vec<T>>,
+    block_bytes: usize,
+    open: Mutex<Open<T>>,
+    /// Records that were stored so far.
+    stored: AtomicU64,
     sealed: Mutex<VecDeque<StoredBlock<T>>>,
     seal: Mutex<Option<Seal<T>>>,
     pub(super) report: Mutex<ReceiverReport>,
@@ -59,8 +69,9 @@ impl<T: Data> SharedLink<T> {
             pool,
             stop: Interrupt::new(),
             limit,
-            block_records: (block_bytes / size_of::<T>().max(1)).max(1),
-            open: Mutex::default(),
+            block_bytes,
+            open: Mutex::new(Open { records: Vec::new(), bytes: 0 }),
+            stored: AtomicU64::new(0),
             sealed: Mutex::default(),
             seal: Mutex::default(),
             report: Mutex::new(report),
@@ -81,23 +92,36 @@ impl<T: Data> SharedLink<T> {
         !lock(&self.sealed).is_empty()
     }
 
+    /// Records that were stored since the start.
+    pub(super) fn stored(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
+    }
+
+    fn push(&self, block: StoredBlock<T>) {
+        self.stored.fetch_add(block.records as u64, Ordering::Relaxed);
+        lock(&self.sealed).push_back(block);
+    }
+
     fn seal_open(&self) {
-        let mut open = lock(&self.open);
-        if !open.is_empty() {
-            let records = std::mem::take(&mut *open);
-            lock(&self.sealed).push_back(records_block(records, &self.pool, None));
-        }
-        drop(open);
+        self.seal_stored();
         if let Some(seal) = &mut *lock(&self.seal) {
             seal(&SealedBlocks(self));
         }
     }
+
+    /// Makes a block of the records that were stored one by one, so that no block overtakes them.
+    fn seal_stored(&self) {
+        let mut open = lock(&self.open);
+        if !open.records.is_empty() {
+            let bytes = std::mem::take(&mut open.bytes);
+            let permit = self.pool.take(bytes);
+            self.push(records_block(std::mem::take(&mut open.records), permit, None));
+        }
+    }
 }
 
-fn records_block<T: Data>(records: Vec<T>, pool: &Arc<BlockPool>, ack: Option<Acknowledge>) -> StoredBlock<T> {
-    let (count, bytes) = (records.len(), size_of::<T>() * records.len());
-    let permit = pool.take(bytes);
-    StoredBlock { content: Arc::new(records), records: count, bytes, acknowledge: ack, permit }
+fn records_block<T: Data>(records: Vec<T>, permit: Permit, acknowledge: Option<Acknowledge>) -> StoredBlock<T> {
+    StoredBlock { records: records.len(), content: Arc::new(records), acknowledge, permit }
 }
 
 /// What a [`Receiver`](super::Receiver) stores its records through.
@@ -106,33 +130,38 @@ fn records_block<T: Data>(records: Vec<T>, pool: &Arc<BlockPool>, ack: Option<Ac
 pub struct ReceiverLink<T> {
     pub(super) shared: Arc<SharedLink<T>>,
     pub(super) limiter: Mutex<RateLimiter>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl<T: Data> ReceiverLink<T> {
     /// Stores one record. It may be lost if the process dies before its batch is done.
     ///
     /// # Errors
-    /// Closed, if the receiver was stopped while it waited.
+    /// Closed, if the receiver was stopped; the record is not stored then.
     pub fn store(&self, record: T) -> Result<()> {
         self.pace(1)?;
-        let mut open = lock(&self.shared.open);
-        open.push(record);
-        if open.len() < self.shared.block_records {
-            return Ok(());
+        let bytes = memory_bytes(std::slice::from_ref(&record));
+        let full_bytes = {
+            let mut open = lock(&self.shared.open);
+            open.records.push(record);
+            open.bytes += bytes;
+            open.bytes
+        };
+        if full_bytes >= self.shared.block_bytes {
+            self.wait_for_room(full_bytes);
+            self.shared.seal_stored();
         }
-        let records = std::mem::take(&mut *open);
-        drop(open);
-        self.put(records, None)
+        Ok(())
     }
 
     /// Stores all `records` as one block.
     ///
     /// # Errors
-    /// Closed, if the receiver was stopped while it waited.
+    /// Closed, if the receiver was stopped; the records are not stored then.
     pub fn store_many(&self, records: impl IntoIterator<Item = T>) -> Result<()> {
         let records: Vec<T> = records.into_iter().collect();
-        self.pace(records.len())?;
-        self.put(records, None)
+        let bytes = memory_bytes(&records);
+        self.put(records, bytes, None)
     }
 
     /// Stores all `records` as one block, and calls `acknowledge` once the batch that holds them is done for good.
@@ -140,23 +169,26 @@ impl<T: Data> ReceiverLink<T> {
     /// If that batch fails, `acknowledge` is dropped without being called.
     ///
     /// # Errors
-    /// Closed, if the receiver was stopped while it waited; `acknowledge` is not called then.
+    /// Closed, if the receiver was stopped; the records are not stored then, and `acknowledge` is not called.
     pub fn store_acknowledged(
         &self,
         records: impl IntoIterator<Item = T>,
         acknowledge: impl FnOnce() + Send + 'static,
     ) -> Result<()> {
         let records: Vec<T> = records.into_iter().collect();
-        self.pace(records.len())?;
-        self.put(records, Some(Box::new(acknowledge)))
+        let bytes = memory_bytes(&records);
+        self.put(records, bytes, Some(Box::new(acknowledge)))
     }
 
-    fn put(&self, records: Vec<T>, acknowledge: Option<Acknowledge>) -> Result<()> {
+    /// Stores a block of which it is known how much memory it takes.
+    pub(crate) fn put(&self, records: Vec<T>, bytes: usize, acknowledge: Option<Acknowledge>) -> Result<()> {
         if records.is_empty() && acknowledge.is_none() {
             return Ok(());
         }
-        self.wait_for_room(size_of::<T>() * records.len())?;
-        lock(&self.shared.sealed).push_back(records_block(records, &self.shared.pool, acknowledge));
+        self.pace(records.len())?;
+        let permit = self.shared.pool.acquire(bytes, &self.shared.stop);
+        self.shared.seal_stored();
+        self.shared.push(records_block(records, permit, acknowledge));
         Ok(())
     }
 
@@ -172,23 +204,26 @@ impl<T: Data> ReceiverLink<T> {
         *lock(&self.shared.seal) = seal;
     }
 
-    /// Waits until `bytes` more may be taken in.
-    pub(crate) fn wait_for_room(&self, bytes: usize) -> Result<()> {
-        self.shared.pool.acquire(bytes, &self.shared.stop).map(drop).ok_or_else(stopped)
+    /// Waits until `bytes` more may be taken in, or the receiver is to end: for what is taken in by one thread, block by
+    /// block, so that no more than its one buffer can be too much.
+    pub(crate) fn wait_for_room(&self, bytes: usize) {
+        drop(self.shared.pool.acquire(bytes, &self.shared.stop));
     }
 
     /// Waits until `records` more are within the rate limit.
     pub(crate) fn pace(&self, records: usize) -> Result<()> {
-        let granted = lock(&self.limiter).acquire(records as u64, &self.shared.stop);
+        let granted = !self.is_stopped() && lock(&self.limiter).acquire(records as u64, &self.shared.stop);
         if granted { Ok(()) } else { Err(stopped()) }
     }
 
     /// Tells listeners and log of an error; the receiver goes on.
     pub fn report_error(&self, message: impl Into<String>, error: &Error) {
         let message = message.into();
+        let now = self.clock.now();
         tracing::warn!(receiver = lock(&self.shared.report).name, message, %error, "a receiver reported an error");
         let report = {
             let mut report = lock(&self.shared.report);
+            report.last_error_time = Some(now);
             report.last_error_message = message;
             report.last_error = format!("{error:?}");
             report.clone()
@@ -218,7 +253,7 @@ impl<T: Data> ReceiverLink<T> {
 }
 
 fn stopped() -> Error {
-    Error::closed("the receiver was stopped while it waited to store records")
+    Error::closed("the receiver was stopped and stores no more records")
 }
 
 impl<T> fmt::Debug for ReceiverLink<T> {

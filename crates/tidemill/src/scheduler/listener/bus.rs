@@ -1,7 +1,11 @@
 //! Brings events to listeners on a thread of its own, so that no listener can hold up the engine.
 
 use super::{StreamingEvent, StreamingListener};
-use crate::base::{Error, Result};
+use crate::base::{
+    Error, Result,
+    clock::Deadline,
+    thread::{join_before, start_awaited},
+};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::{
     any::Any,
@@ -73,10 +77,7 @@ impl ListenerBus {
         let (queue, messages) = bounded(capacity.max(1));
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
-        let thread = thread::Builder::new()
-            .name("tidemill-listeners".to_owned())
-            .spawn(move || of_thread.run(&messages))
-            .map_err(|error| Error::from(error).context("the thread of the listeners could not be started"))?;
+        let thread = start_awaited("tidemill-listeners".to_owned(), move || of_thread.run(&messages))?;
         let thread_id = thread.thread().id();
         Ok(Self { shared, queue: RwLock::new(Some(queue)), thread: Mutex::new(Some(thread)), thread_id })
     }
@@ -135,12 +136,23 @@ impl ListenerBus {
     /// Invalid, if a listener calls it: it would wait for itself.
     pub fn stop(&self) -> Result<()> {
         self.refuse_on_bus_thread("stop")?;
-        drop(self.queue.write().unwrap_or_else(PoisonError::into_inner).take());
+        self.close();
         // The lock is kept during the join, so that a second caller returns no earlier than the first.
         if let Some(thread) = self.thread().take() {
             thread.join().map_err(|_| Error::internal("the thread of the listeners panicked"))?;
         }
         Ok(())
+    }
+
+    /// As [`stop`](Self::stop), but a listener that does not return before `deadline` is left behind (false).
+    pub(crate) fn stop_before(&self, deadline: &Deadline) -> bool {
+        self.close();
+        let Some(thread) = self.thread().take() else { return true };
+        join_before(thread, deadline).is_ok()
+    }
+
+    fn close(&self) {
+        drop(self.queue.write().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Whether the caller is a listener, in the midst of an event.

@@ -1,0 +1,136 @@
+//! The end of a streaming program: what was received is drained or given up, and every thread is joined in time.
+
+use super::{JobScheduler, job_scheduler::lock};
+use crate::base::{
+    Error, Result,
+    clock::{Deadline, Stopwatch},
+    thread::join_before,
+};
+use std::{sync::atomic::Ordering, time::Duration};
+
+/// How long a stop that drains nothing waits for the batch that runs, as Spark does.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often a stop looks whether it was hurried, and how often it says how far it is.
+const POLL: Duration = Duration::from_millis(20);
+const SAY: Duration = Duration::from_secs(5);
+
+impl JobScheduler {
+    /// Stops. With a limit for it, everything that was received is processed first. Safe to call again.
+    ///
+    /// # Errors
+    /// Unavailable, if a user's function does not end; the threads that run it are left behind then.
+    pub(crate) fn stop(&self, drain: Option<Duration>) -> Result<()> {
+        let deadline = Deadline::after(drain.unwrap_or(PATIENCE));
+        self.timer_stop.raise();
+        self.queue.begin_end();
+        if drain.is_none() {
+            self.queue.abandon();
+        }
+        let generator = lock(&self.generator).take();
+        let mut left_behind = generator.is_some_and(|thread| join_before(thread, &deadline).is_err());
+        self.graph.inputs().iter().for_each(|input| input.stop(&deadline));
+        if drain.is_some() {
+            self.cut_rest(&deadline);
+            self.queue.close();
+        }
+        let ended = self.await_batches(&deadline) || self.give_up_batches(drain);
+        left_behind |= !self.end_threads(ended);
+        if left_behind {
+            let error = self.left_behind();
+            self.waiter.report(error.clone());
+            return Err(error);
+        }
+        self.tell_of_loss();
+        Ok(())
+    }
+
+    /// Lets those go who wait for the end; the last thing a stop does.
+    pub(crate) fn tell_stopped(&self) {
+        self.waiter.stopped();
+    }
+
+    /// Makes a stop that is under way give up the batches that wait, and not wait long for the one that runs.
+    pub(crate) fn hurry(&self) {
+        let _ = self.hurried.set(Deadline::after(PATIENCE));
+        self.give_up_waiting("was hurried");
+    }
+
+    /// Gives up the batches that a graceful stop was to process.
+    fn give_up_waiting(&self, why: &str) {
+        let given_up = self.queue.abandon();
+        self.given_up.fetch_add(given_up, Ordering::Relaxed);
+        tracing::error!(given_up, "the stop {why}; batches that waited are given up");
+    }
+
+    /// Whoever waits for the end of a graceful stop is told that not all was processed.
+    fn tell_of_loss(&self) {
+        let given_up = self.given_up.load(Ordering::Relaxed);
+        if given_up > 0 {
+            self.waiter.report(Error::unavailable(format!(
+                "{given_up} batches with received data were given up, because the stop was hurried or took too long"
+            )));
+        }
+    }
+
+    /// Cuts one last batch, and as many more as it takes to pick all that was received.
+    fn cut_rest(&self, deadline: &Deadline) {
+        let Some(zero) = self.graph.zero_time() else { return };
+        loop {
+            let last = self.last_cut().unwrap_or(zero);
+            self.cut(last + self.graph.batch_duration);
+            if !self.graph.inputs().iter().any(|input| input.has_unpicked()) || self.is_over(deadline) {
+                return;
+            }
+        }
+    }
+
+    fn is_over(&self, deadline: &Deadline) -> bool {
+        deadline.is_over() || self.hurried.get().is_some_and(Deadline::is_over)
+    }
+
+    /// Waits until no batch waits or runs; says from time to time how many there are.
+    fn await_batches(&self, deadline: &Deadline) -> bool {
+        let mut silent = Stopwatch::start();
+        while !self.queue.wait_idle(POLL) {
+            if self.is_over(deadline) {
+                return false;
+            }
+            if silent.elapsed() >= SAY {
+                let (waiting, running) = self.queue.counts();
+                tracing::info!(waiting, running, time_left = ?deadline.left(), "stopping: batches are being processed");
+                silent = Stopwatch::start();
+            }
+        }
+        true
+    }
+
+    /// The time is up: gives up the batches that wait. One that was not yet asked to end in a hurry gets that time.
+    fn give_up_batches(&self, drain: Option<Duration>) -> bool {
+        self.give_up_waiting("timed out");
+        drain.is_some() && self.hurried.get().is_none() && self.queue.wait_idle(PATIENCE)
+    }
+
+    /// Joins the job threads and the listeners' thread, as far as they end; whether all did.
+    fn end_threads(&self, batches_ended: bool) -> bool {
+        let limit = Deadline::after(if batches_ended { PATIENCE } else { Duration::ZERO });
+        let runners: Vec<_> = lock(&self.runners).drain(..).collect();
+        let mut all = true;
+        for runner in runners {
+            all &= join_before(runner, &limit).is_ok();
+        }
+        if !self.bus.stop_before(&Deadline::after(PATIENCE)) {
+            tracing::error!("a streaming listener does not return; its thread is left behind");
+            return false;
+        }
+        all
+    }
+
+    fn left_behind(&self) -> Error {
+        let what = match self.queue.oldest_running() {
+            Some(time) => format!("a function of the user's does not return in the batch of {time}"),
+            None => "a listener or an input does not return".to_owned(),
+        };
+        Error::unavailable(format!("{what}; the context is stopped, but the threads that run it are left behind"))
+    }
+}
