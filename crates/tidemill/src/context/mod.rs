@@ -1,5 +1,6 @@
 //! The front door: wires the rooms together.
 
+mod combined;
 mod signals;
 mod streaming;
 

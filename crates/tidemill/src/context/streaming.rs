@@ -236,7 +236,8 @@ impl StreamingContext {
     #[track_caller]
     pub fn socket_text_stream(&self, host: impl Into<String>, port: u16) -> DStream<Text> {
         let site = Site::here("socket_text_stream");
-        let receiver = declared(self.line_limits().map(|limits| SocketTextReceiver { host: host.into(), port, limits }));
+        let receiver =
+            declared(self.line_limits().map(|limits| SocketTextReceiver { host: host.into(), port, limits }));
         self.receive(site, "SocketReceiver", receiver)
     }
 
@@ -282,9 +283,18 @@ impl StreamingContext {
     /// If the context was started or stopped.
     #[track_caller]
     pub fn queue_stream<T: Data>(&self, one_at_a_time: bool) -> (DStream<T>, RddQueue<T>) {
-        let site = Site::here("queue_stream");
+        self.queue_input(Site::here("queue_stream"), one_at_a_time, None)
+    }
+
+    #[track_caller]
+    pub(super) fn queue_input<T: Data>(
+        &self,
+        site: Site,
+        one_at_a_time: bool,
+        default: Option<Rdd<T>>,
+    ) -> (DStream<T>, RddQueue<T>) {
         let queue = RddQueue::new();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site };
+        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site };
         (self.input(site, input), queue)
     }
 

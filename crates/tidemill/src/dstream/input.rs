@@ -174,8 +174,7 @@ impl<T: Data> StreamOp<T> for InputOp<T> {
 #[track_caller]
 pub(crate) fn input_stream<T: Data>(graph: &Arc<Graph>, site: Site, input: impl Input<T>) -> DStream<T> {
     let id = graph.next_input_id();
-    let core =
-        Arc::new(InputCore { id, site, graph: graph.clone(), input: Box::new(input), slices: Mutex::default() });
+    let core = Arc::new(InputCore { id, site, graph: graph.clone(), input: Box::new(input), slices: Mutex::default() });
     let stream = DStream::from_op(graph, site, InputOp(core.clone()));
     graph.register_input(core);
     stream

@@ -10,7 +10,17 @@ pub(crate) mod output;
 pub(crate) mod state;
 
 mod combine;
+mod join;
+mod narrow;
+mod pairs;
+mod reduce;
+mod repartition;
+mod shared;
 mod transform;
+mod union;
+
+#[cfg(test)]
+mod stateless_tests;
 
 pub use graph::ContextState;
 pub use node::DStream;

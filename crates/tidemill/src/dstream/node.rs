@@ -248,9 +248,9 @@ impl<T: Data> ErasedStream for StreamCore<T> {
     }
 
     fn is_valid(&self, time: Time) -> bool {
-        self.graph.zero_time().is_some_and(|zero| {
-            time > zero && (time.as_ms() - zero.as_ms()).is_multiple_of(ms(self.op.slide()).max(1))
-        })
+        self.graph
+            .zero_time()
+            .is_some_and(|zero| time > zero && (time.as_ms() - zero.as_ms()).is_multiple_of(ms(self.op.slide()).max(1)))
     }
 
     fn must_checkpoint(&self) -> bool {
