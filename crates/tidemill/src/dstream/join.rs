@@ -9,6 +9,9 @@ use crate::{
     rdd::{IntoPartitioner, PartitionerRef, Rdd, Site},
 };
 
+/// The values of a key on both sides.
+type Both<V, W> = (Vec<V>, Vec<W>);
+
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// For each key of a batch of either stream, all values here and all values there.
     ///
@@ -23,7 +26,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// # Ok::<(), tidemill::Error>(())
     /// ```
     #[track_caller]
-    pub fn cogroup<W: Data>(&self, other: &DStream<(K, W)>) -> DStream<(K, (Vec<V>, Vec<W>))> {
+    pub fn cogroup<W: Data>(&self, other: &DStream<(K, W)>) -> DStream<(K, Both<V, W>)> {
         self.cogroup_each(Site::here("cogroup"), self.hash_partitioner(), other)
     }
 
@@ -44,7 +47,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         &self,
         partitioner: impl IntoPartitioner<K>,
         other: &DStream<(K, W)>,
-    ) -> DStream<(K, (Vec<V>, Vec<W>))> {
+    ) -> DStream<(K, Both<V, W>)> {
         self.cogroup_each(Site::here("cogroup_into"), partitioner.into_partitioner(), other)
     }
 
@@ -54,7 +57,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         site: Site,
         partitioner: PartitionerRef<K>,
         other: &DStream<(K, W)>,
-    ) -> DStream<(K, (Vec<V>, Vec<W>))> {
+    ) -> DStream<(K, Both<V, W>)> {
         self.both_rdds(site, other, move |left, right, _| Ok(left.cogroup_at(site, &right, &partitioner)))
     }
 }

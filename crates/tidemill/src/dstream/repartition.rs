@@ -16,9 +16,9 @@ impl<T: Data> DStream<T> {
     /// ```
     /// use tidemill::testing::check_batches;
     /// check_batches(
-    ///     vec![vec![1, 2, 3, 4]],
+    ///     vec![vec![1, 2, 3, 4, 5, 6, 7, 8]],
     ///     |numbers| numbers.repartition(4).map_partitions(|records| [records.count()]),
-    ///     vec![vec![1, 1, 1, 1]],
+    ///     vec![vec![2, 2, 2, 2]],
     /// );
     /// ```
     #[track_caller]

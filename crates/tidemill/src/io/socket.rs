@@ -1,9 +1,12 @@
 //! Sockets: lines of text, and length-prefixed frames.
 
 use super::receiver::{Ending, Receiver, ReceiverLink, SealedBlocks};
-use crate::base::{
-    Error, Result, Text,
-    text::{LineBlock, LineLimits, LineSplitter},
+use crate::{
+    base::{
+        Error, Result, Text,
+        text::{LineBlock, LineCounts, LineLimits, LineSplitter},
+    },
+    rdd::Session,
 };
 use std::{
     io::{self, ErrorKind, Read},
@@ -42,6 +45,37 @@ pub(crate) struct SocketTextReceiver {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) limits: LineLimits,
+    /// Whose tally has the totals of all text sources.
+    pub(crate) session: Arc<Session>,
+}
+
+/// What one connection's splitter dropped or repaired, reported bit by bit.
+struct Losses {
+    server: String,
+    max_line_bytes: usize,
+    session: Arc<Session>,
+    reported: Mutex<LineCounts>,
+}
+
+impl Losses {
+    /// Adds what is new to the totals, and warns of it.
+    fn report(&self, counts: LineCounts) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = counts.since(&reported);
+        *reported = counts;
+        if new.is_clean() {
+            return;
+        }
+        self.session.extensions.line_tally.add(new);
+        tracing::warn!(
+            server = self.server,
+            oversize_lines = new.oversize_lines,
+            oversize_bytes = new.oversize_bytes,
+            max_line_bytes = self.max_line_bytes,
+            invalid_sequences = new.invalid_sequences,
+            "lines above the limit were dropped, and bytes that are not UTF-8 replaced; see tidemill.lines.maxBytes"
+        );
+    }
 }
 
 type Splitter = Arc<Mutex<LineSplitter>>;
@@ -61,25 +95,36 @@ impl Receiver for SocketTextReceiver {
     fn run(&mut self, link: &ReceiverLink<Text>) -> Result<Ending> {
         let mut stream = connect(&self.host, self.port)?;
         let splitter: Splitter = Arc::new(Mutex::new(LineSplitter::new(self.limits)));
-        let sealed = splitter.clone();
+        let losses = Arc::new(self.losses());
+        let (sealed, of_batch) = (splitter.clone(), losses.clone());
         link.on_cut(Some(Box::new(move |blocks| {
             let mut splitter = lock(&sealed);
             if let Some(block) = splitter.seal() {
                 put(blocks, block);
             }
+            of_batch.report(splitter.counts());
         })));
         let ended = self.receive(&mut stream, &splitter, link);
         link.on_cut(None);
         if let Some(last) = lock(&splitter).finish() {
             put(&link.sealed(), last);
         }
-        self.warn_of_losses(&splitter);
+        losses.report(lock(&splitter).counts());
         ended?;
         Ok(Ending::Restart(format!("the server \"{}:{}\" closed the connection", self.host, self.port)))
     }
 }
 
 impl SocketTextReceiver {
+    fn losses(&self) -> Losses {
+        Losses {
+            server: format!("{}:{}", self.host, self.port),
+            max_line_bytes: self.limits.max_line_bytes,
+            session: self.session.clone(),
+            reported: Mutex::default(),
+        }
+    }
+
     /// Receives until the server closes the connection or the receiver is to end.
     fn receive(&self, stream: &mut TcpStream, splitter: &Splitter, link: &ReceiverLink<Text>) -> Result<()> {
         let mut buffer = vec![0; self.limits.block_bytes.max(1)];
@@ -103,20 +148,6 @@ impl SocketTextReceiver {
             }
         }
         Ok(())
-    }
-
-    fn warn_of_losses(&self, splitter: &Splitter) {
-        let counts = lock(splitter).counts();
-        if counts.oversize_lines > 0 || counts.invalid_sequences > 0 {
-            tracing::warn!(
-                server = format!("{}:{}", self.host, self.port),
-                oversize_lines = counts.oversize_lines,
-                oversize_bytes = counts.oversize_bytes,
-                max_line_bytes = self.limits.max_line_bytes,
-                invalid_sequences = counts.invalid_sequences,
-                "lines above the limit were dropped, and bytes that are not UTF-8 replaced; see tidemill.lines.maxBytes"
-            );
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every Rdd of one context shares: ids, parallelism, and who runs its jobs.
 
 use super::job::JobRunner;
-use crate::base::Result;
+use crate::base::{Result, text::LineTally};
 use std::{
     cell::Cell,
     fmt,
@@ -25,6 +25,10 @@ pub(crate) struct Session {
 #[derive(Default)]
 pub(crate) struct Extensions {
     pub(crate) checkpoint_dir: OnceLock<std::path::PathBuf>,
+    /// How many jobs were started.
+    pub(crate) jobs: AtomicU64,
+    /// What text sources had to drop or repair.
+    pub(crate) line_tally: LineTally,
 }
 
 thread_local! {

@@ -9,7 +9,7 @@ use super::{
     waiter::Waiter,
 };
 use crate::{
-    base::{Error, Interrupt, Misuse, Result, Time, clock::Stopwatch, keys},
+    base::{Error, Interrupt, Misuse, Result, Time, clock::Stopwatch, keys, text::LineCounts},
     dstream::{
         graph::Graph,
         input::{ReceiverEvent, ReceiverReport},
@@ -36,6 +36,8 @@ pub struct Progress {
     pub last_batch_time: Option<Time>,
     /// How long the batch that ended last was processed.
     pub last_processing_delay: Option<Duration>,
+    /// What the text sources of this process had to drop or repair.
+    pub lines: LineCounts,
 }
 
 impl fmt::Display for Progress {
@@ -126,8 +128,7 @@ impl JobScheduler {
             lock(&self.runners).push(runner);
         }
         let scheduler = self.clone();
-        *lock(&self.generator) =
-            Some(spawn("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
+        *lock(&self.generator) = Some(spawn("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
         self.bus.post(StreamingStarted::new(self.graph.clock.now()));
         Ok(())
     }
