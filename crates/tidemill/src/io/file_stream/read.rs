@@ -8,6 +8,7 @@ use crate::{
     },
     io::files::{
         ByteSource, FileSplit, InputFile, LineSource, SeenFile,
+        lines::PIECE_BYTES,
         records::RecordSource,
         split::{plan_lines, plan_records},
     },
@@ -127,7 +128,7 @@ impl ReadFiles<Text> for TextLines {
 
     fn open<'a>(&'a self, split: &FileSplit, losses: &'a FileLosses, _: &'a TaskContext) -> Result<Read<'a, Text>> {
         Ok(Box::new(Lines {
-            source: LineSource::open(split)?,
+            source: LineSource::with_piece_bytes(split, piece_bytes(split))?,
             splitter: LineSplitter::new(self.limits),
             piece: Vec::new(),
             blocks: VecDeque::new(),
@@ -135,6 +136,13 @@ impl ReadFiles<Text> for TextLines {
             tallies: [&losses.lines, &self.session.extensions.line_tally],
         }))
     }
+}
+
+/// How much is read at once: no more than there is, as many files are small and each buffer is cleared first.
+fn piece_bytes(split: &FileSplit) -> usize {
+    let split_bytes = usize::try_from(split.end - split.start).unwrap_or(usize::MAX);
+    // One byte more than the file has shows its end.
+    if split.whole { PIECE_BYTES } else { split_bytes.saturating_add(1).min(PIECE_BYTES) }
 }
 
 /// The lines of a split: each block of them is a chunk.
