@@ -14,8 +14,11 @@ pub use base::{
     Shown, SystemClock, Text, Time, keys, milliseconds, minutes, seconds,
 };
 pub use context::{Context, StreamingContext};
-pub use dstream::{ContextState, DStream};
-pub use rdd::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef, RangePartitioner, Rdd, StorageLevel};
+pub use dstream::{ContextState, DStream, MapWithStateDStream, State, StateOptions, StateSpec};
+pub use rdd::{
+    Accumulator, BoxError, Broadcast, HashPartitioner, IntoPartitioner, LocalIter, Number, Partitioner, PartitionerRef,
+    RangePartitioner, Rdd, StatCounter, StorageLevel,
+};
 pub use scheduler::{
     BatchCompleted, BatchInfo, BatchStarted, BatchSubmitted, OutputOperationCompleted, OutputOperationInfo,
     OutputOperationStarted, PidRateEstimator, Progress, RateEstimator, ReceiverError, ReceiverInfo, ReceiverStarted,

@@ -296,7 +296,8 @@ impl StreamingContext {
         default: Option<Rdd<T>>,
     ) -> (DStream<T>, RddQueue<T>) {
         let queue = RddQueue::new();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site };
+        let graph = self.inner.graph.clone();
+        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site, graph };
         (self.input(site, input), queue)
     }
 

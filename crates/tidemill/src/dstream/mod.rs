@@ -11,17 +11,23 @@ pub(crate) mod state;
 
 mod combine;
 mod join;
+mod map_with_state;
 mod narrow;
 mod pairs;
 mod reduce;
 mod repartition;
 mod shared;
+mod stateful;
 mod transform;
 mod union;
+mod update_state;
+mod window;
 
 #[cfg(test)]
 mod stateless_tests;
 
 pub use graph::ContextState;
+pub use map_with_state::{MapWithStateDStream, State, StateSpec};
 pub use node::DStream;
 pub(crate) use transform::guarded_driver as transform_guarded;
+pub use update_state::StateOptions;

@@ -3,9 +3,10 @@
 use super::envelope::{Body, Content, Envelope};
 use crate::{
     base::{Error, Result},
-    rdd::{Job, JobOutput, Payload, PayloadCodec, TaskContext, task::run_task},
+    rdd::{Job, JobOutput, Payload, PayloadCodec, TaskContext, Updates, task::run_counted_task},
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -89,7 +90,8 @@ fn lock(outcome: &Mutex<Outcome>) -> MutexGuard<'_, Outcome> {
 #[derive(Default)]
 struct Outcome {
     results: Vec<Option<Payload>>,
-    updates: Vec<(u64, Vec<u8>)>,
+    /// By stage and task, so that merging them in order gives the same everywhere.
+    updates: BTreeMap<(usize, usize), Updates>,
     failure: Option<Error>,
 }
 
@@ -100,7 +102,8 @@ impl Outcome {
         }
         let results: Option<Vec<_>> = self.results.drain(..).collect();
         let results = results.ok_or_else(|| Error::internal("a job ended without all its results"))?;
-        Ok(JobOutput { results, updates: std::mem::take(&mut self.updates) })
+        let updates = std::mem::take(&mut self.updates).into_values().flatten().collect();
+        Ok(JobOutput { results, updates })
     }
 }
 
@@ -144,7 +147,7 @@ impl RunningJob {
         let shuffle = &self.job.shuffles[stage].shuffle;
         let codec = shuffle.codec();
         let task = TaskContext::new(partition, self.job.scope);
-        run_task(&task, |task| {
+        let ((), updates) = run_counted_task(&task, |task| {
             shuffle.write(partition, task, &mut |target, payload| {
                 let process = self.topology.home(target);
                 let body = task.expect(self.seal(process, &payload, codec));
@@ -152,6 +155,7 @@ impl RunningJob {
                 send(Envelope { worker: self.topology.worker(process, target), content });
             });
         })?;
+        self.keep_updates(stage, partition, updates, send);
         Ok(())
     }
 
@@ -159,7 +163,7 @@ impl RunningJob {
         let stage = &self.job.result;
         let partition = stage.partitions[position];
         let task = TaskContext::new(partition, self.job.scope);
-        let payload = run_task(&task, |task| (stage.run)(partition, task))?;
+        let (payload, updates) = run_counted_task(&task, |task| (stage.run)(partition, task))?;
         for process in 0..self.topology.processes {
             if process == self.topology.process {
                 self.outcome().results[position] = Some(payload.clone());
@@ -169,7 +173,26 @@ impl RunningJob {
                 send(Envelope { worker, content: Content::Result { position, body } });
             }
         }
+        self.keep_updates(self.job.shuffles.len(), position, updates, send);
         Ok(())
+    }
+
+    /// Keeps what a task added to accumulators and sends it to the other processes.
+    fn keep_updates(&self, stage: usize, index: usize, updates: Updates, send: &mut dyn FnMut(Envelope)) {
+        if updates.is_empty() {
+            return;
+        }
+        for worker in self.other_processes() {
+            send(Envelope { worker, content: Content::Updates { index, updates: updates.clone() } });
+        }
+        self.outcome().updates.insert((stage, index), updates);
+    }
+
+    /// The worker of each other process that takes in what concerns the whole process.
+    fn other_processes(&self) -> impl Iterator<Item = usize> + use<> {
+        let topology = self.topology;
+        let others = (0..topology.processes).filter(move |&process| process != topology.process);
+        others.map(move |process| topology.worker(process, 0))
     }
 
     fn seal(&self, process: usize, payload: &Payload, codec: PayloadCodec) -> Result<Body> {
@@ -182,8 +205,7 @@ impl RunningJob {
 
     /// Keeps the first failure and tells the other processes.
     fn fail(&self, error: Error, send: &mut dyn FnMut(Envelope)) {
-        for process in (0..self.topology.processes).filter(|&process| process != self.topology.process) {
-            let worker = self.topology.worker(process, 0);
+        for worker in self.other_processes() {
             send(Envelope { worker, content: Content::Failure(error.to_string()) });
         }
         self.keep_failure(error);
@@ -204,8 +226,8 @@ impl RunningJob {
             Content::Result { position, body } => {
                 body.open(self.job.result.codec.decode).map(|payload| self.outcome().results[position] = Some(payload))
             }
-            Content::Updates(updates) => {
-                self.outcome().updates.extend(updates);
+            Content::Updates { index, updates } => {
+                self.outcome().updates.insert((stage, index), updates);
                 Ok(())
             }
             Content::Failure(message) => Err(Error::user(message)),

@@ -1,8 +1,11 @@
 //! A queue of datasets as an input: for tests and for programs that make their own batches.
 
 use crate::{
-    base::{Data, Result, Time},
-    dstream::input::{Input, Slice},
+    base::{Data, Misuse, Result, Time, keys},
+    dstream::{
+        graph::Graph,
+        input::{Input, Slice},
+    },
     rdd::{Rdd, Session, Site},
 };
 use std::{
@@ -63,9 +66,18 @@ pub(crate) struct QueueInput<T> {
     pub(crate) one_at_a_time: bool,
     pub(crate) default: Option<Rdd<T>>,
     pub(crate) site: Site,
+    pub(crate) graph: Arc<Graph>,
 }
 
 impl<T: Data> Input<T> for QueueInput<T> {
+    fn check(&self) -> Result<()> {
+        let checkpointed = self.graph.session.extensions.checkpoint_dir.get().is_some();
+        if checkpointed && !self.graph.config.get(&keys::QUEUE_STREAM_ALLOW_CHECKPOINT)? {
+            return Err(Misuse::QueueWithCheckpoint.into());
+        }
+        Ok(())
+    }
+
     fn pick(&self, _time: Time) -> Result<Slice> {
         let waiting = self.queue.items().len();
         Slice::of(&if self.one_at_a_time { waiting.min(1) } else { waiting }, 0)

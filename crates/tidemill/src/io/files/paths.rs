@@ -216,6 +216,7 @@ fn group_length(text: &str) -> Option<usize> {
     None
 }
 
+/// The local path that a path with or without `file:` stands for.
 pub(crate) fn without_scheme(path: &str) -> Result<&str> {
     if path.is_empty() {
         return Err(Error::invalid("an input path is empty, \"\"; name a file, a directory or a glob"));
