@@ -24,7 +24,7 @@ mod update_state;
 mod window;
 
 #[cfg(test)]
-mod stateless_tests;
+mod tests;
 
 pub use graph::ContextState;
 pub use map_with_state::{MapWithStateDStream, State, StateSpec};

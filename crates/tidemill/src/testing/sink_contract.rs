@@ -171,7 +171,9 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
                 .enumerate()
                 .map(|(partition, name)| {
                     let (sink, records) = (&sink, vec![name.as_str(); 100]);
-                    scope.spawn(move || write(sink, time, partition, &records))
+                    let thread = std::thread::Builder::new().name(format!("tidemill-trial-{partition}"));
+                    let spawned = thread.spawn_scoped(scope, move || write(sink, time, partition, &records));
+                    spawned.expect("the operating system starts the threads of a trial")
                 })
                 .collect();
             threads.into_iter().map(|thread| thread.join().expect("a thread of the trial does not panic")).collect()

@@ -271,7 +271,7 @@ fn a_failing_function_fails_its_batch_and_no_other() {
     let error = test.run(1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::User);
     let text = error.to_string();
-    assert!(text.contains("map at ") && text.contains("stateless_tests.rs") && text.contains("2000 ms"), "{text}");
+    assert!(text.contains("map at ") && text.contains("dstream/tests.rs") && text.contains("2000 ms"), "{text}");
     test.advance(1).unwrap();
     assert_eq!(seen.batches(), [[10], [5]]);
 }
