@@ -3,7 +3,8 @@
 use tidemill::{Error, Result, StreamingContext, Text, seconds, testing::TextServer};
 
 /// Words and how glad they make, from -5 to 5.
-const LEXICON: &str = "tide 2\nmill 1\nflour 3\nstone -1\nsea 4\nmoon 5\nriver 2\nshuffle -3\nwater 1\ngrain 2\nclock -2";
+const LEXICON: &str =
+    "tide 2\nmill 1\nflour 3\nstone -1\nsea 4\nmoon 5\nriver 2\nshuffle -3\nwater 1\ngrain 2\nclock -2";
 
 fn main() -> Result<()> {
     let (host, port) = TextServer::address_from_args()?;

@@ -15,7 +15,13 @@ struct Payment {
 /// Payment number `n`. Card 13 is used by two people at once, and card 77 buys far too often.
 fn payment(n: u64) -> Payment {
     let dice = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    let card = if n.is_multiple_of(50) { 77 } else if n.is_multiple_of(199) { 13 } else { 1_000 + (dice % 5_000) as u32 };
+    let card = if n.is_multiple_of(50) {
+        77
+    } else if n.is_multiple_of(199) {
+        13
+    } else {
+        1_000 + (dice % 5_000) as u32
+    };
     let country = if card == 13 && n.is_multiple_of(2) { "NZ" } else { "NO" };
     Payment { card, cents: dice % 20_000, country: Text::from(country) }
 }

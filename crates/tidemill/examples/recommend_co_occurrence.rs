@@ -17,7 +17,8 @@ fn basket(n: u64) -> Vec<Text> {
 
 /// Every ordered pair of different products.
 fn pairs(basket: Vec<Text>) -> Vec<(Text, BTreeMap<Text, u64>)> {
-    let others = |product: &Text| basket.iter().filter(|other| *other != product).map(|other| (other.clone(), 1)).collect();
+    let others =
+        |product: &Text| basket.iter().filter(|other| *other != product).map(|other| (other.clone(), 1)).collect();
     basket.iter().map(|product| (product.clone(), others(product))).collect()
 }
 

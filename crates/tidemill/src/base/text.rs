@@ -16,6 +16,7 @@ mod tests;
 
 pub use lines::{LineBlock, Lines};
 pub use split::{Needle, Split, SplitWhitespace, TextLines};
+pub(crate) use splitter::LineTally;
 pub use splitter::{LineCounts, LineLimits, LineSplitter};
 
 use inline::{INLINE_BYTES, Inline};

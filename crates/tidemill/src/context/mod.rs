@@ -1,5 +1,7 @@
 //! The front door: wires the rooms together.
 
+mod combined;
+mod file_streams;
 mod signals;
 mod streaming;
 

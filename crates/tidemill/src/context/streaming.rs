@@ -47,7 +47,7 @@ use std::{
 /// let collected = seen.clone();
 /// numbers.map(|n| n * 10).for_each_batch(move |batch, _time| {
 ///     collected.lock().expect("no other user of it panics").extend(batch);
-///     tidemill::Result::Ok(())
+///     Ok::<(), tidemill::Error>(())
 /// });
 /// ssc.start()?;
 /// ssc.stop_gracefully()?;
@@ -56,7 +56,7 @@ use std::{
 /// ```
 #[derive(Clone)]
 pub struct StreamingContext {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
@@ -130,7 +130,9 @@ impl StreamingContext {
 
     /// What was done so far.
     pub fn progress(&self) -> Progress {
-        self.inner.scheduler.get().map(|scheduler| scheduler.progress()).unwrap_or_default()
+        let mut progress = self.inner.scheduler.get().map(|scheduler| scheduler.progress()).unwrap_or_default();
+        progress.lines = self.inner.graph.session.extensions.line_tally.total();
+        progress
     }
 
     /// Sets the directory in which state is kept; it is created. Stateful operations need it.
@@ -277,11 +279,12 @@ impl StreamingContext {
     pub fn socket_text_stream(&self, host: impl Into<String>, port: u16) -> DStream<Text> {
         let site = Site::here("socket_text_stream");
         let server = declared(Server::new(host, port, self.config()));
-        let receiver = SocketTextReceiver { server, limits: declared(self.line_limits()) };
+        let session = self.inner.graph.session.clone();
+        let receiver = SocketTextReceiver { server, limits: declared(self.line_limits()), session };
         self.receive(site, "SocketReceiver", receiver)
     }
 
-    fn line_limits(&self) -> Result<LineLimits> {
+    pub(super) fn line_limits(&self) -> Result<LineLimits> {
         let config = self.config();
         Ok(LineLimits {
             block_bytes: config.get(&keys::RECEIVER_BLOCK_BYTES)? as usize,
@@ -324,10 +327,19 @@ impl StreamingContext {
     /// If the context was started or stopped.
     #[track_caller]
     pub fn queue_stream<T: Data>(&self, one_at_a_time: bool) -> (DStream<T>, RddQueue<T>) {
-        let site = Site::here("queue_stream");
+        self.queue_input(Site::here("queue_stream"), one_at_a_time, None)
+    }
+
+    #[track_caller]
+    pub(super) fn queue_input<T: Data>(
+        &self,
+        site: Site,
+        one_at_a_time: bool,
+        default: Option<Rdd<T>>,
+    ) -> (DStream<T>, RddQueue<T>) {
         let queue = RddQueue::new();
         let graph = self.inner.graph.clone();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site, graph };
+        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site, graph };
         (self.input(site, input), queue)
     }
 
@@ -370,8 +382,21 @@ impl Inner {
         for notice in self.graph.config.check()? {
             tracing::warn!("{notice}");
         }
+        self.warn_of_unused_streams()?;
         let scheduler = JobScheduler::start(&self.graph, &self.bus)?;
         let _ = self.scheduler.set(scheduler);
+        Ok(())
+    }
+
+    fn warn_of_unused_streams(&self) -> Result<()> {
+        if self.graph.config.get(&keys::WARN_UNUSED_STREAMS)? {
+            for stream in self.graph.unused_streams() {
+                tracing::warn!(
+                    %stream,
+                    "no output reads this stream, so nothing of it is computed; call an output operation on it or remove it"
+                );
+            }
+        }
         Ok(())
     }
 

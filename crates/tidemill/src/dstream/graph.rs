@@ -7,9 +7,10 @@ use super::{
 };
 use crate::{
     base::{Clock, Config, Misuse, Result, Time, time::ms},
-    rdd::Session,
+    rdd::{Session, Site},
 };
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -47,9 +48,21 @@ type ReceiverEvents = Box<dyn Fn(ReceiverEvent) + Send + Sync>;
 /// What the user declared.
 #[derive(Default)]
 struct Program {
-    streams: Vec<Weak<dyn ErasedStream>>,
+    streams: Vec<Declared>,
     inputs: Vec<Arc<dyn ErasedInput>>,
     outputs: Vec<Arc<Output>>,
+}
+
+/// A stream that was declared; its handles may be gone.
+struct Declared {
+    stream: Weak<dyn ErasedStream>,
+    site: Site,
+    parents: Vec<Weak<dyn ErasedStream>>,
+}
+
+/// What tells one stream from another. The weak handles keep the address from being given again.
+fn address(stream: &Weak<dyn ErasedStream>) -> *const () {
+    stream.as_ptr().cast()
 }
 
 impl Graph {
@@ -127,7 +140,8 @@ impl Graph {
     }
 
     pub(crate) fn register(&self, stream: &Arc<dyn ErasedStream>) {
-        self.program().streams.push(Arc::downgrade(stream));
+        let parents = stream.parents().iter().map(Arc::downgrade).collect();
+        self.program().streams.push(Declared { stream: Arc::downgrade(stream), site: stream.site(), parents });
     }
 
     pub(crate) fn register_input(&self, input: Arc<dyn ErasedInput>) {
@@ -140,7 +154,26 @@ impl Graph {
 
     /// Every stream that some handle, output or other stream still holds.
     pub(crate) fn streams(&self) -> Vec<Arc<dyn ErasedStream>> {
-        self.program().streams.iter().filter_map(Weak::upgrade).collect()
+        self.program().streams.iter().filter_map(|declared| declared.stream.upgrade()).collect()
+    }
+
+    /// Where streams were declared that no output reads; of a chain of them, its end.
+    pub(crate) fn unused_streams(&self) -> Vec<Site> {
+        let mut used = HashSet::new();
+        let mut open: Vec<_> = self.outputs().iter().map(|output| output.stream.clone()).collect();
+        while let Some(stream) = open.pop() {
+            if used.insert(Arc::as_ptr(&stream).cast::<()>()) {
+                open.extend(stream.parents());
+            }
+        }
+        let program = self.program();
+        let read: HashSet<_> =
+            program.streams.iter().flat_map(|declared| declared.parents.iter().map(address)).collect();
+        let ends = program.streams.iter().filter(|declared| {
+            let address = address(&declared.stream);
+            !used.contains(&address) && !read.contains(&address)
+        });
+        ends.map(|declared| declared.site).collect()
     }
 
     pub(crate) fn inputs(&self) -> Vec<Arc<dyn ErasedInput>> {

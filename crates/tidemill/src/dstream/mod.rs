@@ -10,11 +10,21 @@ pub(crate) mod output;
 pub(crate) mod state;
 
 mod combine;
+mod join;
 mod map_with_state;
+mod narrow;
+mod pairs;
+mod reduce;
+mod repartition;
+mod shared;
 mod stateful;
 mod transform;
+mod union;
 mod update_state;
 mod window;
+
+#[cfg(test)]
+mod tests;
 
 pub use graph::ContextState;
 pub use map_with_state::{MapWithStateDStream, State, StateSpec};

@@ -3,9 +3,15 @@
 use super::node::{DStream, ErasedStream};
 use crate::{
     base::{Data, Error, Result, Time},
-    rdd::{Rdd, Site},
+    rdd::{
+        Rdd, Site,
+        task::{Cursor, guarded},
+    },
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// The work of one output for one batch.
 pub(crate) type OutputJob = Box<dyn FnOnce() -> Result<()> + Send>;
@@ -42,13 +48,61 @@ impl<T: Data> DStream<T> {
 
     /// Calls `f` on the driver with each batch's Rdd and time; what it returns as an error fails the batch.
     ///
-    /// Nothing of the stream is computed unless `f` calls an action. On several processes `f` runs on each.
+    /// Nothing of the stream is computed unless `f` calls an action: if it never does, the log says so once. On several
+    /// processes `f` runs on each. At-least-once: a batch that runs again calls `f` again.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use tidemill::testing::TestContext;
+    /// let (test, most) = (TestContext::new(), Arc::new(Mutex::new(Vec::new())));
+    /// let found = most.clone();
+    /// test.stream(vec![vec![1, 9, 3]]).foreach_rdd(move |rdd, time| {
+    ///     found.lock().expect("no user of it panics").push((time.as_ms(), rdd.filter(|n| *n > 2).count()?));
+    ///     Ok::<(), tidemill::Error>(())
+    /// });
+    /// test.run(1)?;
+    /// assert_eq!(*most.lock().expect("no user of it panics"), [(1_000, 2)]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn foreach_rdd<E: Into<Error>>(&self, f: impl Fn(Rdd<T>, Time) -> Result<(), E> + Send + Sync + 'static) {
-        self.output(Site::here("foreach_rdd"), move |rdd, time| f(rdd, time).map_err(Into::into));
+        let (site, idle) = (Site::here("foreach_rdd"), IdleOutput::default());
+        self.output(site, move |rdd, time| {
+            let (session, partitions) = (rdd.session().clone(), rdd.num_partitions());
+            let jobs = || session.extensions.jobs.load(Ordering::Relaxed);
+            let before = jobs();
+            f(rdd, time).map_err(Into::into)?;
+            if idle.is_to_be_told(partitions, jobs() - before) {
+                tracing::warn!(
+                    output = %site,
+                    batch_time = time.as_ms(),
+                    "the function called no action, so nothing of the batch was computed; call one, such as count, \
+                     collect or foreach"
+                );
+            }
+            Ok(())
+        });
     }
 
-    /// Calls `f` with all records of each batch, collected on the driver.
+    /// Calls `f` with all records of each batch, collected on the driver; with several processes, on the first.
+    ///
+    /// At-least-once: a batch that runs again calls `f` again.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use tidemill::testing::TestContext;
+    /// let (test, sums) = (TestContext::new(), Arc::new(Mutex::new(Vec::new())));
+    /// let seen = sums.clone();
+    /// test.stream(vec![vec![1, 2], vec![]]).for_each_batch(move |batch, time| {
+    ///     seen.lock().expect("no user of it panics").push((time.as_ms(), batch.iter().sum::<i32>()));
+    ///     Ok::<(), tidemill::Error>(())
+    /// });
+    /// test.run(2)?;
+    /// assert_eq!(*sums.lock().expect("no user of it panics"), [(1_000, 3), (2_000, 0)]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn for_each_batch<E: Into<Error>>(&self, f: impl Fn(Vec<T>, Time) -> Result<(), E> + Send + Sync + 'static) {
         let site = Site::here("for_each_batch");
@@ -57,4 +111,57 @@ impl<T: Data> DStream<T> {
             if rdd.session().runner().process().0 == 0 { f(records, time).map_err(Into::into) } else { Ok(()) }
         });
     }
+
+    /// Calls `f` on the workers with every partition of each batch, empty ones too: its index, its records, the batch
+    /// time. What it returns as an error fails the batch.
+    ///
+    /// The place to open one connection for many records. At-least-once: a batch that runs again calls `f` again, with
+    /// the same time and partition for the same records; a [`Sink`](crate::io::Sink) makes it exactly-once.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use tidemill::testing::TestContext;
+    /// let (test, sizes) = (TestContext::new(), Arc::new(Mutex::new(Vec::new())));
+    /// let seen = sizes.clone();
+    /// test.stream(vec![vec![1, 2, 3]]).for_each_partition(move |partition, records, time| {
+    ///     seen.lock().expect("no user of it panics").push((time.as_ms(), partition, records.count()));
+    ///     Ok::<(), tidemill::Error>(())
+    /// });
+    /// test.run(1)?;
+    /// sizes.lock().expect("no user of it panics").sort();
+    /// assert_eq!(*sizes.lock().expect("no user of it panics"), [(1_000, 0, 1), (1_000, 1, 2)]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn for_each_partition<E: Into<Error>>(
+        &self,
+        f: impl Fn(usize, &mut dyn Iterator<Item = T>, Time) -> Result<(), E> + Send + Sync + 'static,
+    ) {
+        let (site, f) = (Site::here("for_each_partition"), Arc::new(f));
+        self.output(site, move |rdd, time| {
+            let f = f.clone();
+            rdd.run(site, move |rdd, partition, task| {
+                let cursor = Cursor::default();
+                let mut records = rdd.records(partition, task).inspect(|_| cursor.step());
+                let ended = guarded(&site, task, &cursor, || f(partition, &mut records, time));
+                task.expect(ended.map_err(|error| error.into().context(format_args!("partition {partition}"))));
+            })
+            .map(drop)
+        });
+    }
 }
+
+/// Whether an output ran no job though its batch had partitions: then its function most likely calls no action.
+#[derive(Default)]
+struct IdleOutput(AtomicBool);
+
+impl IdleOutput {
+    /// Takes note of a batch; true once, for the first one that ran no job.
+    fn is_to_be_told(&self, partitions: usize, jobs: u64) -> bool {
+        partitions > 0 && jobs == 0 && !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

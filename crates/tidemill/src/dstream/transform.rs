@@ -1,4 +1,4 @@
-//! Stateless transformations: each makes an Rdd of the parents' Rdds of the same batch.
+//! What stateless transformations are made of: each makes an Rdd of the parents' Rdds of the same batch.
 
 use super::node::{DStream, ErasedStream, StreamOp, declared};
 use crate::{
@@ -128,41 +128,17 @@ impl<T: Data> DStream<T> {
         DStream::from_op(first.graph(), site, Together { parents: streams, f })
     }
 
-    /// Applies `f` to every record.
-    #[track_caller]
-    pub fn map<U: Data>(&self, f: impl Fn(T) -> U + Send + Sync + 'static) -> DStream<U> {
-        let (site, f) = (Site::here("map"), Arc::new(f));
-        self.each_rdd(site, move |rdd, _| {
-            let f = f.clone();
-            Ok(rdd.map_at(site, move |record| f(record)))
-        })
-    }
-
-    /// Keeps the records for which `f` holds.
-    #[track_caller]
-    pub fn filter(&self, f: impl Fn(&T) -> bool + Send + Sync + 'static) -> DStream<T> {
-        let (site, f) = (Site::here("filter"), Arc::new(f));
-        self.each_rdd(site, move |rdd, _| {
-            let f = f.clone();
-            Ok(rdd.filter_at(site, move |record| f(record)))
-        })
-    }
-
-    /// Replaces every record by all that `f` makes of it.
-    #[track_caller]
-    pub fn flat_map<I>(&self, f: impl Fn(T) -> I + Send + Sync + 'static) -> DStream<I::Item>
-    where
-        I: IntoIterator + 'static,
-        I::Item: Data,
-    {
-        let (site, f) = (Site::here("flat_map"), Arc::new(f));
-        self.each_rdd(site, move |rdd, _| {
-            let f = f.clone();
-            Ok(rdd.flat_map_at(site, move |record| f(record)))
-        })
-    }
-
     /// Makes the Rdd of each batch with any Rdd code; `f` runs on the driver, once for each batch.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::testing::check_batches;
+    /// check_batches(
+    ///     vec![vec![3, 1, 3], vec![]],
+    ///     |numbers| numbers.transform(|rdd, time| Ok(rdd.distinct().map(move |n| (time.as_ms(), n)))),
+    ///     vec![vec![(1_000, 1), (1_000, 3)], vec![]],
+    /// );
+    /// ```
     #[track_caller]
     pub fn transform<U: Data>(&self, f: impl Fn(Rdd<T>, Time) -> Result<Rdd<U>> + Send + Sync + 'static) -> DStream<U> {
         let site = Site::here("transform");
@@ -170,6 +146,17 @@ impl<T: Data> DStream<T> {
     }
 
     /// [`transform`](Self::transform) of this stream's and another's Rdds of the same batch.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::testing::TestContext;
+    /// let test = TestContext::new();
+    /// let (all, known) = (test.stream(vec![vec![1, 2, 3]]), test.stream(vec![vec![2]]));
+    /// let seen = test.collect(&all.transform_with(&known, |all, known, _| Ok(all.subtract(&known))));
+    /// test.run(1)?;
+    /// assert_eq!(seen.sorted(), [[1, 3]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn transform_with<B: Data, U: Data>(
         &self,
@@ -178,16 +165,6 @@ impl<T: Data> DStream<T> {
     ) -> DStream<U> {
         let site = Site::here("transform_with");
         self.both_rdds(site, other, move |left, right, time| guarded_driver(site, time, || f(left, right, time)))
-    }
-
-    /// The records of this stream and then those of `other`, batch by batch.
-    #[track_caller]
-    pub fn union(&self, other: &DStream<T>) -> DStream<T> {
-        let site = Site::here("union");
-        Self::together(site, vec![self.clone(), other.clone()], move |rdds, _| {
-            let session = rdds[0].session().clone();
-            Ok(Rdd::union_of(&session, site, rdds))
-        })
     }
 }
 

@@ -56,3 +56,6 @@ pub(crate) fn write_batch<T: Show>(out: &mut dyn Write, time: Time, head: &[T], 
     }
     writeln!(out)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,14 @@
 //! Sockets: lines of text, and length-prefixed frames.
 
 use super::receiver::{Ending, Receiver, ReceiverLink, SealedBlocks};
-use crate::base::{
-    Config, Error, Result, Text,
-    clock::Deadline,
-    keys,
-    text::{LineBlock, LineCounts, LineLimits, LineSplitter},
+use crate::{
+    base::{
+        Config, Error, Result, Text,
+        clock::Deadline,
+        keys,
+        text::{LineBlock, LineCounts, LineLimits, LineSplitter},
+    },
+    rdd::Session,
 };
 use std::{
     fmt,
@@ -102,6 +105,8 @@ fn found_nothing(error: &io::Error) -> bool {
 pub(crate) struct SocketTextReceiver {
     pub(crate) server: Server,
     pub(crate) limits: LineLimits,
+    /// Whose tally has the totals of all text sources.
+    pub(crate) session: Arc<Session>,
 }
 
 type Splitter = Arc<Mutex<LineSplitter>>;
@@ -128,7 +133,7 @@ impl Receiver for SocketTextReceiver {
                 put(blocks, block);
             }
         })));
-        let mut losses = Losses::default();
+        let mut losses = Losses { session: self.session.clone(), told: 0, counted: LineCounts::default() };
         let ended = self.receive(&mut connection, &splitter, link, &mut losses);
         link.on_cut(None);
         if let Some(last) = lock(&splitter).finish() {
@@ -170,10 +175,11 @@ impl SocketTextReceiver {
     }
 }
 
-/// What was dropped or repaired, told at the first time and then each time it has doubled.
-#[derive(Default)]
+/// What was dropped or repaired: counted at once, told at the first time and then each time it has doubled.
 struct Losses {
+    session: Arc<Session>,
     told: u64,
+    counted: LineCounts,
 }
 
 impl Losses {
@@ -182,13 +188,22 @@ impl Losses {
     }
 
     fn tell(&mut self, link: &ReceiverLink<Text>, counts: LineCounts) {
+        self.count(counts);
         if Self::total(counts) > self.told * 2 {
             self.tell_rest(link, counts);
         }
     }
 
+    fn count(&mut self, counts: LineCounts) {
+        if counts != self.counted {
+            self.session.extensions.line_tally.add(counts.since(&self.counted));
+            self.counted = counts;
+        }
+    }
+
     /// Tells what is not told yet.
     fn tell_rest(&mut self, link: &ReceiverLink<Text>, counts: LineCounts) {
+        self.count(counts);
         if Self::total(counts) == self.told {
             return;
         }

@@ -11,7 +11,7 @@ use crate::base::{Data, Error, Result};
 use std::{
     any::Any,
     collections::HashMap,
-    sync::{Arc, MutexGuard},
+    sync::{Arc, MutexGuard, atomic::Ordering},
 };
 
 /// Records or results on their way between tasks of one process, of a type that both ends know.
@@ -143,6 +143,7 @@ impl<T: Data> Rdd<T> {
     }
 
     fn run_job(&self, job: Job, _locks: &[MutexGuard<'_, ()>]) -> Result<JobOutput> {
+        self.session().extensions.jobs.fetch_add(1, Ordering::Relaxed);
         let shuffles: Vec<_> = job.shuffles.iter().map(|stage| stage.shuffle.clone()).collect();
         shuffles.iter().for_each(|shuffle| shuffle.reset());
         let outcome = self.session().runner().run(job);

@@ -7,7 +7,7 @@ use super::{
     spill::SpillFolder,
     task::JobScope,
 };
-use crate::base::Result;
+use crate::base::{Result, text::LineTally};
 use std::{
     cell::Cell,
     fmt,
@@ -31,6 +31,10 @@ pub(crate) struct Extensions {
     pub(crate) accumulators: Accumulators,
     /// Where streams are checkpointed; Rdds too, unless they have a directory of their own.
     pub(crate) checkpoint_dir: OnceLock<std::path::PathBuf>,
+    /// How many jobs were started.
+    pub(crate) jobs: AtomicU64,
+    /// What text sources had to drop or repair.
+    pub(crate) line_tally: LineTally,
     pub(crate) rdd_checkpoints: CheckpointDirectory,
     pub(crate) spills: SpillFolder,
 }

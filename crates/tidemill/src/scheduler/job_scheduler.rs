@@ -13,6 +13,7 @@ use crate::{
         Interrupt, Misuse, Result, Time,
         clock::{Deadline, Stopwatch},
         keys,
+        text::LineCounts,
         thread::start_awaited,
     },
     dstream::{
@@ -41,6 +42,8 @@ pub struct Progress {
     pub last_batch_time: Option<Time>,
     /// How long the batch that ended last was processed.
     pub last_processing_delay: Option<Duration>,
+    /// What the text sources of this process had to drop or repair.
+    pub lines: LineCounts,
 }
 
 impl fmt::Display for Progress {

@@ -1,10 +1,14 @@
 //! For those who write programs on tidemill: a clock that stands still, batch tables, sources that do as they are told,
 //! and servers that feed an example over a real socket.
 
+mod memory_sink;
 mod script;
+mod sink_contract;
 mod test_context;
 mod text_server;
 
+pub use memory_sink::MemorySink;
 pub use script::{ScriptedSource, Step};
+pub use sink_contract::check_sink;
 pub use test_context::{Collected, TestContext, check_batches};
 pub use text_server::TextServer;

@@ -46,6 +46,28 @@ impl ConfigValue for FileStreamRule {
     }
 }
 
+/// What happens to a batch one of whose files is gone before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MissingFile {
+    /// The batch goes on without the file; the log counts and names it.
+    Skip,
+    /// The batch fails.
+    Fail,
+}
+
+impl ConfigValue for MissingFile {
+    const UNIT: Unit = Unit::Text;
+    const EXPECTED: &'static str = "\"skip\" or \"fail\"";
+    fn parse(value: &str, _: Unit) -> Option<Self> {
+        match value {
+            "skip" => Some(Self::Skip),
+            "fail" => Some(Self::Fail),
+            _ => None,
+        }
+    }
+}
+
 const fn count(name: &'static str, default: &'static str) -> ConfigKey<usize> {
     ConfigKey::<usize>::new(name, default).bounded("a whole number that is at least 1", |count| *count > 0)
 }
@@ -188,6 +210,9 @@ keys! {
     /// server that vanished without a word is noticed only by that.
     SOCKET_IDLE_TIMEOUT: Option<Duration> =
         ConfigKey::<Option<Duration>>::optional("tidemill.socket.idleTimeout", "no limit");
+    /// What happens to a batch when one of its files is gone before it is read: `skip` leaves the file out and says so,
+    /// `fail` fails the batch.
+    FILE_STREAM_MISSING: MissingFile = ConfigKey::<MissingFile>::new("tidemill.fileStream.missingFile", "skip");
     /// Whether SIGINT and SIGTERM stop a running program in an orderly way.
     SHUTDOWN_SIGNALS: bool = switch("tidemill.shutdown.signals", "true");
     /// How long a stop that a signal began may take; a little less than the 30 s after which supervisors kill.

@@ -8,7 +8,10 @@
 //! `\n`; a full block is checked to be UTF-8 once.
 
 use super::{Block, LineBlock};
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// The largest limit for a line: a tripled length (each byte replaced by U+FFFD) still fits a block with others.
 const MAX_LINE_BYTES: usize = Block::LIMIT / 8;
@@ -37,6 +40,52 @@ pub struct LineCounts {
     pub oversize_bytes: u64,
     /// Byte sequences that are not UTF-8, each replaced by U+FFFD.
     pub invalid_sequences: u64,
+}
+
+impl LineCounts {
+    /// Whether nothing was dropped or repaired.
+    pub fn is_clean(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What came since `earlier`, an older state of the same counts.
+    #[must_use]
+    pub fn since(&self, earlier: &LineCounts) -> LineCounts {
+        LineCounts {
+            oversize_lines: self.oversize_lines - earlier.oversize_lines,
+            oversize_bytes: self.oversize_bytes - earlier.oversize_bytes,
+            invalid_sequences: self.invalid_sequences - earlier.invalid_sequences,
+        }
+    }
+}
+
+/// Adds up [`LineCounts`] of many splitters on many threads.
+#[derive(Debug, Default)]
+pub(crate) struct LineTally(Mutex<LineCounts>);
+
+impl LineTally {
+    fn counts(&self) -> MutexGuard<'_, LineCounts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add(&self, more: LineCounts) {
+        if more.is_clean() {
+            return;
+        }
+        let mut counts = self.counts();
+        counts.oversize_lines += more.oversize_lines;
+        counts.oversize_bytes += more.oversize_bytes;
+        counts.invalid_sequences += more.invalid_sequences;
+    }
+
+    pub(crate) fn total(&self) -> LineCounts {
+        *self.counts()
+    }
+
+    /// What was added since the last call.
+    pub(crate) fn take(&self) -> LineCounts {
+        std::mem::take(&mut *self.counts())
+    }
 }
 
 /// Makes [`LineBlock`]s of bytes that arrive in pieces.

@@ -14,7 +14,7 @@ use crate::base::{Error, Result, Time};
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
-    io::Write,
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
@@ -77,7 +77,7 @@ impl PartWriter {
                 remove(&directory.join(SUCCESS))?;
                 sync_directory(directory)?;
             }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 return Err(Error::invalid(format!(
                     "output directory \"{}\" exists already; remove it or choose another",
                     directory.display()
@@ -144,6 +144,24 @@ impl PartWriter {
         let success = self.directory.join(SUCCESS);
         File::create(&success).and_then(|file| file.sync_all()).map_err(|error| refused("write", &success, error))?;
         sync_directory(&self.directory)
+    }
+
+    /// Removes what was written, and the directory if nothing else is in it.
+    ///
+    /// # Errors
+    /// Unavailable if the system refuses.
+    pub fn discard(&self) -> Result<()> {
+        if !self.directory.is_dir() {
+            return Ok(());
+        }
+        remove(&self.directory.join(SUCCESS))?;
+        self.sweep(0)?;
+        match fs::remove_dir(&self.directory) {
+            Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty && !is_missing(&error) => {
+                Err(refused("remove", &self.directory, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn sweep(&self, partitions: usize) -> Result<()> {

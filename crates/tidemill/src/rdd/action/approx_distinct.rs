@@ -1,6 +1,5 @@
 //! An estimate of how many different records there are.
 
-use datasketches::hll::{HllSketch, HllType, HllUnion};
 use super::fold_records;
 use crate::{
     base::{Error, Key, Result},
@@ -9,6 +8,7 @@ use crate::{
         partitioner::stable_hash,
     },
 };
+use datasketches::hll::{HllSketch, HllType, HllUnion};
 
 impl<T: Key> Rdd<T> {
     /// About how many different records there are. `relative_sd` is the standard deviation of the estimate, relative to
