@@ -15,7 +15,7 @@ pub use base::{
 };
 pub use context::{Context, StreamingContext};
 pub use dstream::{ContextState, DStream};
-pub use rdd::{HashPartitioner, Partitioner, PartitionerRef, Rdd, StorageLevel};
+pub use rdd::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef, RangePartitioner, Rdd, StorageLevel};
 pub use scheduler::{
     BatchCompleted, BatchInfo, BatchStarted, BatchSubmitted, OutputOperationCompleted, OutputOperationInfo,
     OutputOperationStarted, PidRateEstimator, Progress, RateEstimator, ReceiverError, ReceiverInfo, ReceiverStarted,

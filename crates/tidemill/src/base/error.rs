@@ -139,7 +139,9 @@ impl From<Misuse> for Error {
 #[non_exhaustive]
 pub enum Misuse {
     /// `start` with nothing to do.
-    #[error("no output operations are registered, so there is nothing to run; call print, foreach_rdd or save_as_text_files on a stream before start")]
+    #[error(
+        "no output operations are registered, so there is nothing to run; call print, foreach_rdd or save_as_text_files on a stream before start"
+    )]
     NoOutputs,
     /// A stream or operation added while the context runs.
     #[error("\"{operation}\" was called after the context was started; declare every stream before start")]
@@ -163,7 +165,9 @@ pub enum Misuse {
         setting: &'static str,
     },
     /// A window or slide that does not fit the stream.
-    #[error("the {what} duration of {given_ms} ms is not a positive multiple of the stream's slide duration of {slide_ms} ms")]
+    #[error(
+        "the {what} duration of {given_ms} ms is not a positive multiple of the stream's slide duration of {slide_ms} ms"
+    )]
     NotMultiple {
         /// `window` or `slide`.
         what: &'static str,
@@ -173,13 +177,17 @@ pub enum Misuse {
         slide_ms: u64,
     },
     /// A stateful operation with no checkpoint directory.
-    #[error("\"{operation}\" keeps state and needs a checkpoint directory; call StreamingContext::checkpoint(dir) before start")]
+    #[error(
+        "\"{operation}\" keeps state and needs a checkpoint directory; call StreamingContext::checkpoint(dir) before start"
+    )]
     NoCheckpointDirectory {
         /// The stateful operation.
         operation: String,
     },
     /// A checkpoint interval that does not fit.
-    #[error("the checkpoint interval of {given_ms} ms is not a positive multiple of the stream's slide duration of {slide_ms} ms")]
+    #[error(
+        "the checkpoint interval of {given_ms} ms is not a positive multiple of the stream's slide duration of {slide_ms} ms"
+    )]
     BadCheckpointInterval {
         /// The interval that was given, in milliseconds.
         given_ms: u64,
@@ -193,7 +201,9 @@ pub enum Misuse {
         set_ms: u64,
     },
     /// A queue stream in a checkpointed program; Spark finds out only at recovery.
-    #[error("a queue stream cannot be recovered from a checkpoint; use a replayable source, or set tidemill.queueStream.allowCheckpoint to true to accept that its items are lost in a crash")]
+    #[error(
+        "a queue stream cannot be recovered from a checkpoint; use a replayable source, or set tidemill.queueStream.allowCheckpoint to true to accept that its items are lost in a crash"
+    )]
     QueueWithCheckpoint,
     /// `slice` before start.
     #[error("slice needs a running context: the stream has no zero time yet; call it after start")]
@@ -205,7 +215,9 @@ pub enum Misuse {
         operation: &'static str,
     },
     /// Streams of different slide durations in one operation.
-    #[error("\"{operation}\" was given streams with slide durations of {left_ms} ms and {right_ms} ms; give them one slide duration, for example with window")]
+    #[error(
+        "\"{operation}\" was given streams with slide durations of {left_ms} ms and {right_ms} ms; give them one slide duration, for example with window"
+    )]
     DifferentSlides {
         /// The operation.
         operation: &'static str,
@@ -218,7 +230,9 @@ pub enum Misuse {
     #[error("the batch duration must be at least 1 ms")]
     ZeroBatchDuration,
     /// `spark.streaming.concurrentJobs` above 1 with stateful operations.
-    #[error("spark.streaming.concurrentJobs is {jobs}, but \"{operation}\" keeps state from batch to batch and needs batches one after another; set it to 1")]
+    #[error(
+        "spark.streaming.concurrentJobs is {jobs}, but \"{operation}\" keeps state from batch to batch and needs batches one after another; set it to 1"
+    )]
     ConcurrentStateful {
         /// The configured number of concurrent jobs.
         jobs: usize,

@@ -31,11 +31,7 @@ pub(super) fn build(worker: &mut Worker, job: &Arc<RunningJob>) -> Handle<()> {
         let stage = job.job.shuffles.len();
         let after = job.job.result.after.iter().map(|&i| signals[i].clone()).collect();
         let sent = run_tasks(scope.clone(), job, stage, after);
-        if job.topology.processes == 1 {
-            sent.probe().0
-        } else {
-            take_in(scope.clone(), job, stage, sent).probe().0
-        }
+        if job.topology.processes == 1 { sent.probe().0 } else { take_in(scope.clone(), job, stage, sent).probe().0 }
     })
 }
 

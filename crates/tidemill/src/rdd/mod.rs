@@ -14,9 +14,32 @@ mod slots;
 pub(crate) mod task;
 
 mod action;
+mod by_key;
+mod cartesian;
+mod coalesce;
+mod cogroup;
+mod group;
+mod join;
 mod narrow;
+mod pairs;
+mod pipe;
+mod placing;
+mod range_partitioner;
+mod relocate;
+mod repartition;
+mod sample;
+mod set;
+mod sort;
 pub(crate) mod source;
-mod wide;
+mod union;
+pub(crate) mod wide;
+mod zip;
+mod zip_partitions;
+
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod transformation_tests;
 
 /// How values are combined by key.
 pub(crate) mod combiner {
@@ -27,7 +50,8 @@ pub use cache::StorageLevel;
 pub(crate) use job::{Job, JobOutput, JobRunner, Payload, PayloadCodec};
 pub(crate) use node::{ErasedRdd, Lineage, Parent, RddNode, Site};
 pub(crate) use partitioner::PartitionerId;
-pub use partitioner::{HashPartitioner, Partitioner, PartitionerRef};
+pub use partitioner::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef};
+pub use range_partitioner::RangePartitioner;
 pub(crate) use session::Session;
 pub(crate) use shuffle::ErasedShuffle;
 pub(crate) use slots::SlotMap;

@@ -188,7 +188,20 @@ impl<T: Data> Rdd<T> {
         I: IntoIterator + 'static,
         I::Item: Data,
     {
-        self.narrow(site, false, PerRecord(f, PhantomData))
+        self.flat_map_keeping_at(site, false, f)
+    }
+
+    pub(crate) fn flat_map_keeping_at<I>(
+        &self,
+        site: Site,
+        keeps_partitioner: bool,
+        f: impl Fn(T) -> I + Send + Sync + 'static,
+    ) -> Rdd<I::Item>
+    where
+        I: IntoIterator + 'static,
+        I::Item: Data,
+    {
+        self.narrow(site, keeps_partitioner, PerRecord(f, PhantomData))
     }
 
     /// Applies `f` to every record.
@@ -244,7 +257,10 @@ impl<T: Data> Rdd<T> {
     /// # Ok::<(), tidemill::Error>(())
     /// ```
     #[track_caller]
-    pub fn map_partitions<I>(&self, f: impl Fn(&mut dyn Iterator<Item = T>) -> I + Send + Sync + 'static) -> Rdd<I::Item>
+    pub fn map_partitions<I>(
+        &self,
+        f: impl Fn(&mut dyn Iterator<Item = T>) -> I + Send + Sync + 'static,
+    ) -> Rdd<I::Item>
     where
         I: IntoIterator + 'static,
         I::Item: Data,

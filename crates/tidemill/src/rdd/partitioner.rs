@@ -41,6 +41,48 @@ pub trait Partitioner<K>: Send + Sync + fmt::Debug + Any {
 /// A shared partitioner.
 pub type PartitionerRef<K> = Arc<dyn Partitioner<K>>;
 
+/// How many partitions keyed data is to have, or who places its keys; what every operation whose name ends in `_into`
+/// takes first.
+///
+/// A number means a [`HashPartitioner`] over as many partitions. A partitioner of the user's goes in an [`Arc`].
+///
+/// # Examples
+/// ```
+/// use tidemill::{HashPartitioner, IntoPartitioner, PartitionerRef};
+/// let of_number: PartitionerRef<String> = 4.into_partitioner();
+/// let same: PartitionerRef<String> = HashPartitioner::new(4).into_partitioner();
+/// let again = same.clone().into_partitioner();
+/// assert_eq!((of_number.partitions(), again.partitions()), (4, 4));
+/// ```
+pub trait IntoPartitioner<K> {
+    /// The partitioner.
+    fn into_partitioner(self) -> PartitionerRef<K>;
+}
+
+impl<K: Key> IntoPartitioner<K> for usize {
+    fn into_partitioner(self) -> PartitionerRef<K> {
+        Arc::new(HashPartitioner::new(self))
+    }
+}
+
+impl<K: Key> IntoPartitioner<K> for HashPartitioner {
+    fn into_partitioner(self) -> PartitionerRef<K> {
+        Arc::new(self)
+    }
+}
+
+impl<K> IntoPartitioner<K> for PartitionerRef<K> {
+    fn into_partitioner(self) -> PartitionerRef<K> {
+        self
+    }
+}
+
+impl<K, P: Partitioner<K>> IntoPartitioner<K> for Arc<P> {
+    fn into_partitioner(self) -> PartitionerRef<K> {
+        self
+    }
+}
+
 /// Places a key by a hash of it that is stable across processes, runs and releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashPartitioner {
@@ -78,15 +120,20 @@ pub(crate) struct PartitionerId {
 
 trait ErasedPartitioner: Send + Sync {
     fn address(&self) -> usize;
+    /// The `Erased<K>` itself.
+    fn any(&self) -> &dyn Any;
     fn same_as(&self, other: &dyn Any) -> bool;
     fn with_any(&self, f: &mut dyn FnMut(&dyn Any) -> bool) -> bool;
 }
 
 struct Erased<K>(PartitionerRef<K>);
 
-impl<K: Key> ErasedPartitioner for Erased<K> {
+impl<K: 'static> ErasedPartitioner for Erased<K> {
     fn address(&self) -> usize {
         Arc::as_ptr(&self.0).cast::<()>() as usize
+    }
+    fn any(&self) -> &dyn Any {
+        self
     }
     fn same_as(&self, other: &dyn Any) -> bool {
         self.0.same_as(other)
@@ -97,8 +144,13 @@ impl<K: Key> ErasedPartitioner for Erased<K> {
 }
 
 impl PartitionerId {
-    pub(crate) fn of<K: Key>(partitioner: &PartitionerRef<K>) -> Self {
+    pub(crate) fn of<K: 'static>(partitioner: &PartitionerRef<K>) -> Self {
         Self { key: TypeId::of::<K>(), erased: Arc::new(Erased(partitioner.clone())) }
+    }
+
+    /// The partitioner, if it places keys of type `K`.
+    pub(crate) fn partitioner<K: 'static>(&self) -> Option<PartitionerRef<K>> {
+        self.erased.any().downcast_ref::<Erased<K>>().map(|erased| erased.0.clone())
     }
 }
 

@@ -3,9 +3,11 @@
 //! What it moved stays with it, so a second action on the same Rdd does not run the map side again.
 
 use super::{
+    chunk::{CHUNK_RECORDS, Chunks},
     job::{Payload, PayloadCodec},
     node::{ErasedRdd, Lineage, Parent, Rdd, RddNode, Site},
-    task::TaskContext,
+    partitioner::PartitionerId,
+    task::{Cursor, TaskContext, guarded},
 };
 use crate::base::{Data, Error, Result};
 use std::sync::{
@@ -74,6 +76,12 @@ impl<T: Data> Shuffle<T> {
 
     fn bucket(&self, partition: usize) -> MutexGuard<'_, Vec<(usize, Arc<Vec<T>>)>> {
         self.buckets[partition].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What one map partition sent to a reduce partition.
+    pub(crate) fn read_from(&self, source: usize, partition: usize) -> Vec<Arc<Vec<T>>> {
+        let bucket = self.bucket(partition);
+        bucket.iter().filter(|(from, _)| *from == source).map(|(_, records)| records.clone()).collect()
     }
 
     /// What was moved to a reduce partition, in the order of the map partitions.
@@ -162,7 +170,7 @@ impl<T> Buckets<T> {
 /// An Rdd whose partitions are the buckets of a shuffle, as they came.
 pub(crate) struct Shuffled<T> {
     pub(crate) shuffle: Arc<Shuffle<T>>,
-    pub(crate) partitioner: Option<super::partitioner::PartitionerId>,
+    pub(crate) partitioner: Option<PartitionerId>,
 }
 
 impl<T: Data> Lineage for Shuffled<T> {
@@ -172,19 +180,27 @@ impl<T: Data> Lineage for Shuffled<T> {
     fn parents(&self) -> Vec<Parent> {
         vec![Parent::Shuffle(self.shuffle.clone())]
     }
-    fn partitioner(&self) -> Option<super::partitioner::PartitionerId> {
+    fn partitioner(&self) -> Option<PartitionerId> {
         self.partitioner.clone()
     }
 }
 
 impl<T: Data> RddNode<T> for Shuffled<T> {
-    fn compute<'a>(&'a self, partition: usize, _task: &'a TaskContext) -> super::chunk::Chunks<'a, T> {
+    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
         let buckets = self.shuffle.read(partition);
-        Box::new(buckets.into_iter().flat_map(|bucket| {
-            let starts = (0..bucket.len()).step_by(super::chunk::CHUNK_RECORDS);
-            starts.map(move |start| {
-                bucket[start..bucket.len().min(start + super::chunk::CHUNK_RECORDS)].to_vec()
-            })
-        }))
+        Box::new(buckets.into_iter().flat_map(move |bucket| shared_chunks(&self.shuffle.site, task, bucket)))
     }
+}
+
+/// Clones the records of a shared bucket out in chunks.
+pub(crate) fn shared_chunks<'a, T: Data>(
+    site: &'a Site,
+    task: &'a TaskContext,
+    bucket: Arc<Vec<T>>,
+) -> impl Iterator<Item = Vec<T>> + 'a {
+    let starts = (0..bucket.len()).step_by(CHUNK_RECORDS);
+    starts.map(move |start| {
+        let chunk = &bucket[start..bucket.len().min(start + CHUNK_RECORDS)];
+        guarded(site, task, &Cursor::default(), || chunk.to_vec())
+    })
 }

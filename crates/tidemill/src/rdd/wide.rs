@@ -1,9 +1,10 @@
-//! Transformations of pairs that combine by key: before the shuffle where that pays, and after it always.
+//! How values of a key are combined: before the shuffle, and after it. The operations on top are in `by_key`.
 
 use super::{
     chunk::{Chunked, Chunks},
     node::{Lineage, Parent, Rdd, RddNode, Site},
-    partitioner::{HashPartitioner, PartitionerId, PartitionerRef},
+    partitioner::{PartitionerId, PartitionerRef},
+    placing::Placing,
     shuffle::{Buckets, Shuffle},
     slots::SlotMap,
     task::{Cursor, TaskContext, guarded},
@@ -93,7 +94,7 @@ impl<K: Key, C> Combined<K, C> {
 }
 
 /// Combines the values of every key among the records of one partition.
-fn combine_values<K: Key, V: Data, C>(
+pub(crate) fn combine_values<K: Key, V: Data, C>(
     site: &Site,
     task: &TaskContext,
     chunks: Chunks<'_, (K, V)>,
@@ -161,37 +162,17 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
                 Box::new(Chunked(combine_values(&site, task, chunks, &*combiner).into_pairs()))
             });
         }
-        let (parent, map_side) = (self.clone(), combiner.clone());
-        let shuffle = Shuffle::new(self, site, partitioner.partitions(), move |partition, task, emit| {
+        let (parent, map_side, placing) = (self.clone(), combiner.clone(), Placing::new(site, partitioner));
+        let shuffle = Shuffle::new(self, site, placing.partitions(), move |partition, task, emit| {
             let combined = combine_values(&site, task, parent.chunks(partition, task), &*map_side);
-            let mut buckets = Buckets::new(partitioner.partitions());
+            let mut buckets = Buckets::new(placing.partitions());
             guarded(&site, task, &Cursor::default(), || {
-                combined.into_pairs().for_each(|pair| buckets.push(partitioner.partition(&pair.0), pair, emit));
+                combined.into_pairs().for_each(|pair| buckets.push(placing.place(&pair.0, task), pair, emit));
             });
             buckets.finish(emit);
         });
-        let node = CombinedRdd { shuffle, partitioner: id, site, combiner, value: std::marker::PhantomData::<fn() -> V> };
+        let node =
+            CombinedRdd { shuffle, partitioner: id, site, combiner, value: std::marker::PhantomData::<fn() -> V> };
         Rdd::from_node(self.session(), site, node)
-    }
-
-    /// A hash partitioner over as many partitions as the context has by default.
-    pub(crate) fn default_partitioner(&self) -> PartitionerRef<K> {
-        Arc::new(HashPartitioner::new(self.session().default_parallelism()))
-    }
-
-    /// Combines the values of each key with `f`, which must be associative and commutative.
-    ///
-    /// # Examples
-    /// ```
-    /// let sc = tidemill::Context::local(1);
-    /// let pairs = sc.parallelize(vec![("a".to_string(), 1), ("b".to_string(), 5), ("a".to_string(), 2)], 2);
-    /// let mut sums = pairs.reduce_by_key(|a, b| a + b).collect()?;
-    /// sums.sort();
-    /// assert_eq!(sums, vec![("a".to_string(), 3), ("b".to_string(), 5)]);
-    /// # Ok::<(), tidemill::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn reduce_by_key(&self, f: impl Fn(V, V) -> V + Send + Sync + 'static) -> Rdd<(K, V)> {
-        self.combine_at(Site::here("reduce_by_key"), self.default_partitioner(), Reduce(f))
     }
 }
