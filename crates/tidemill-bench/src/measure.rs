@@ -99,6 +99,10 @@ impl std::fmt::Display for Row<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let met = if self.is_met() { "yes" } else { "no" };
         let ratio = self.ratio();
-        write!(f, "{:<40} | {:>10.2} | {:>10.2} | {ratio:>5.2} | {:>5.2} | {met}", self.name, self.ours, self.hand, self.goal)
+        write!(
+            f,
+            "{:<40} | {:>10.2} | {:>10.2} | {ratio:>5.2} | {:>5.2} | {met}",
+            self.name, self.ours, self.hand, self.goal
+        )
     }
 }

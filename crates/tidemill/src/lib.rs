@@ -3,7 +3,7 @@
 pub mod base;
 mod context;
 mod dstream;
-mod engine;
+pub mod engine;
 pub mod io;
 pub mod rdd;
 pub mod scheduler;

@@ -1,6 +1,6 @@
 //! Word count with different kinds of text: which one carries the engine's records?
 //!
-//! The same pipeline for all, as the engine runs it, one thread: lines of a block in chunks of 1024, words in a chunk,
+//! The same pipeline for all, as the engine runs it, one thread: 128 lines of a block in a chunk, their words in a chunk,
 //! (word, 1) in a chunk, a map. Only the type of the text differs. Run with `--release`; the argument is the number of
 //! runs.
 #![allow(clippy::print_stdout, reason = "a program that prints a table")]
@@ -12,9 +12,12 @@ use hashbrown::HashMap;
 use hipstr::HipStr;
 use smol_str::SmolStr;
 use std::hash::Hash;
-use tidemill::{Text, base::text::LineBlock};
+use tidemill::{
+    Text,
+    base::text::{LineBlock, LineLimits, LineSplitter},
+};
 use tidemill_bench::{
-    hand,
+    hand::{self, each_word},
     measure::{median, per_second_m},
     words::{Shape, blocks, lines},
 };
@@ -28,11 +31,11 @@ type Counts<W> = HashMap<W, i32, FixedState>;
 type Step<A, B> = Box<dyn FnMut(Vec<A>, &mut Vec<B>)>;
 
 /// Lines to words to pairs to counts, in chunks.
-fn count<L: 'static, W: Hash + Eq + 'static, I: IntoIterator<Item = W> + 'static>(
+fn count<L: 'static, W: Hash + Eq + 'static>(
     lines_of_blocks: impl Iterator<Item = L>,
-    split: impl Fn(L) -> I + 'static,
+    split: impl Fn(L, &mut Vec<W>) + 'static,
 ) -> usize {
-    let mut to_words: Step<L, W> = Box::new(move |chunk, out| chunk.into_iter().for_each(|line| split(line).into_iter().for_each(|word| out.push(word))));
+    let mut to_words: Step<L, W> = Box::new(move |chunk, out| chunk.into_iter().for_each(|line| split(line, out)));
     let mut to_pairs: Step<W, (W, i32)> = Box::new(|chunk, out| out.extend(chunk.into_iter().map(|word| (word, 1))));
     let mut counts = Counts::with_capacity_and_hasher(1024, FixedState::default());
     let mut lines_of_blocks = lines_of_blocks.peekable();
@@ -63,27 +66,80 @@ fn main() {
     println!("{} words, {} bytes, {} blocks", WORDS, text.len(), pieces.len());
 
     let only = std::env::args().nth(2).unwrap_or_default();
-    let report = |name: &str, runs: usize, work: &mut dyn FnMut() -> usize| if name.starts_with(&only) { report(name, runs, work) };
+    let report = |name: &str, runs: usize, work: &mut dyn FnMut() -> usize| {
+        if name.starts_with(&only) {
+            report(name, runs, work)
+        }
+    };
     let line_blocks: Vec<LineBlock> = pieces.iter().map(|piece| LineBlock::from_text(*piece)).collect();
-    report("Text", runs, &mut || count(line_blocks.iter().flat_map(LineBlock::lines), |line: Text| line.split(' ')));
-    report("Text, not split (lines only)", runs, &mut || line_blocks.iter().flat_map(LineBlock::lines).map(|line| line.len()).sum());
+    report("Text: the pipeline", runs, &mut || {
+        count(line_blocks.iter().flat_map(LineBlock::lines), |line: Text, out| {
+            line.split(' ').for_each(|word| out.push(word))
+        })
+    });
+    report("Text, not split (lines only)", runs, &mut || {
+        line_blocks.iter().flat_map(LineBlock::lines).map(|line| line.len()).sum()
+    });
     report("Text, split only", runs, &mut || {
         line_blocks.iter().flat_map(LineBlock::lines).flat_map(|line| line.split(' ')).map(|word| word.len()).sum()
     });
 
-    let shared: Vec<HipStr<'static>> = pieces.iter().map(|piece| HipStr::from(*piece)).collect();
-    let hip_lines = || shared.iter().flat_map(|block| block.lines());
-    report("hipstr", runs, &mut || {
-        count(hip_lines(), |line: HipStr<'static>| line.split(' ').collect::<Vec<_>>())
+    report("Text, split only, by next", runs, &mut || {
+        let mut bytes = 0;
+        for line in line_blocks.iter().flat_map(LineBlock::lines) {
+            for word in line.split(' ') {
+                bytes += word.len();
+            }
+        }
+        bytes
     });
+    report("Text, split_whitespace only", runs, &mut || {
+        line_blocks
+            .iter()
+            .flat_map(LineBlock::lines)
+            .flat_map(|line| line.split_whitespace())
+            .map(|word| word.len())
+            .sum()
+    });
+    report("framing only", runs, &mut || {
+        let mut splitter = LineSplitter::new(LineLimits::default());
+        let mut records = 0;
+        splitter.push(text.as_bytes(), |block| records += block.records());
+        records
+    });
+    report("framing from a reader only", runs, &mut || {
+        let mut splitter = LineSplitter::new(LineLimits::default());
+        let mut source = text.as_bytes();
+        let mut records = 0;
+        while let Ok((1.., block)) = splitter.read_from(&mut source) {
+            records += block.map_or(0, |block| block.records());
+        }
+        records
+    });
+    report("grep: Text::contains", runs, &mut || {
+        line_blocks.iter().flat_map(LineBlock::lines).filter(|line| line.contains("abcde")).count()
+    });
+    report("grep: str::contains", runs, &mut || {
+        line_blocks.iter().flat_map(LineBlock::lines).filter(|line| line.as_str().contains("abcde")).count()
+    });
+    report("grep: by hand", runs, &mut || hand::grep(text.as_bytes(), b"abcde"));
 
+    // The others get the same search for blanks, so that only the texts differ; hipstr with its own, too.
+    let shared: Vec<HipStr<'static>> = pieces.iter().map(|piece| HipStr::from(*piece)).collect();
+    report("hipstr, its own split", runs, &mut || {
+        count(shared.iter().flat_map(|block| block.lines()), |line: HipStr<'static>, out| out.extend(line.split(' ')))
+    });
+    report("hipstr", runs, &mut || {
+        count(shared.iter().flat_map(|block| block.lines()), |line: HipStr<'static>, out| {
+            each_word(line.as_bytes(), |start, end| out.push(line.slice(start..end)));
+        })
+    });
     macro_rules! owned {
         ($name:literal, $type:ty) => {
             report($name, runs, &mut || {
-                count(
-                    pieces.iter().flat_map(|piece| piece.lines()).map(<$type>::from),
-                    |line: $type| line.split(' ').map(<$type>::from).collect::<Vec<_>>(),
-                )
+                count(pieces.iter().flat_map(|piece| piece.lines()).map(<$type>::from), |line: $type, out| {
+                    each_word(line.as_bytes(), |start, end| out.push(<$type>::from(&line[start..end])));
+                })
             });
         };
     }

@@ -32,22 +32,27 @@ pub fn word_count_2(text: &[u8]) -> WordCounts {
     })
 }
 
-/// Counts all words of `text`; every separator, blank or line feed, ends one.
 fn count_into(counts: &mut WordCounts, text: &[u8]) {
+    each_word(text, |start, end| counts.add(text, start, end));
+}
+
+/// Calls `found` with begin and end of every word of lines; every blank or line feed ends one.
+#[inline(always)]
+pub fn each_word(text: &[u8], mut found: impl FnMut(usize, usize)) {
     let mut start = 0;
     let mut base = 0;
     while base < text.len() {
         let mut mask = separators(text, base);
         while mask != 0 {
             let end = base + mask.trailing_zeros() as usize;
-            counts.add(text, start, end);
+            found(start, end);
             start = end + 1;
             mask &= mask - 1;
         }
         base += STRIDE;
     }
     if start < text.len() {
-        counts.add(text, start, text.len());
+        found(start, text.len());
     }
 }
 

@@ -140,11 +140,7 @@ fn scientific(shortest: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// `name(a, b)`.
-fn listed<T: fmt::Display>(
-    name: &str,
-    items: impl IntoIterator<Item = T>,
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
+fn listed<T: fmt::Display>(name: &str, items: impl IntoIterator<Item = T>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{name}(")?;
     for (i, item) in items.into_iter().enumerate() {
         f.write_str(if i == 0 { "" } else { ", " })?;

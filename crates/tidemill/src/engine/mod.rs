@@ -4,6 +4,7 @@
 //! record type ever travels through timely, the [`Envelope`](envelope::Envelope), so the dataflow code is compiled once
 //! and two workers cannot disagree about a channel's type.
 
+pub mod cluster;
 mod envelope;
 mod job;
 mod stage;

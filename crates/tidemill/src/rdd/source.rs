@@ -119,3 +119,11 @@ impl<T: Data> Rdd<T> {
         Some(Rdd::from_node(self.session(), self.site(), node))
     }
 }
+
+impl<T: Data> Rdd<T> {
+    /// A dataset of these partitions.
+    pub(crate) fn of_partitions(session: &Arc<Session>, site: Site, partitions: Vec<Vec<T>>) -> Rdd<T> {
+        let partitions = partitions.into_iter().map(Arc::new).collect();
+        Rdd::from_node(session, site, Kept { partitions, partitioner: None })
+    }
+}

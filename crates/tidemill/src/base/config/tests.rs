@@ -1,3 +1,5 @@
+//! Tables and properties of the configuration.
+
 use super::*;
 use crate::{ErrorKind, milliseconds, seconds};
 use std::{collections::BTreeSet, time::Duration};

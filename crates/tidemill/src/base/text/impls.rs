@@ -10,7 +10,6 @@ use std::{
     hash::{Hash, Hasher},
     ops::Deref,
     str::FromStr,
-    sync::Arc,
 };
 
 impl From<&str> for Text {
@@ -19,13 +18,13 @@ impl From<&str> for Text {
         if text.len() <= INLINE_BYTES {
             return Self(Repr::Inline(Inline::cut(text.as_bytes(), 0, text.len())));
         }
-        Self(Repr::Owned(text.into()))
+        Self::owned(text.into())
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        text.as_str().into()
+        if text.len() <= INLINE_BYTES { text.as_str().into() } else { Self::owned(text) }
     }
 }
 
@@ -38,12 +37,6 @@ impl From<&String> for Text {
 impl From<Cow<'_, str>> for Text {
     fn from(text: Cow<'_, str>) -> Self {
         text.as_ref().into()
-    }
-}
-
-impl From<Arc<str>> for Text {
-    fn from(text: Arc<str>) -> Self {
-        if text.len() <= INLINE_BYTES { text.as_ref().into() } else { Self(Repr::Owned(text)) }
     }
 }
 
@@ -185,6 +178,10 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(text.into())
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Text, E> {
                 Ok(text.into())
             }
         }

@@ -4,9 +4,6 @@ use super::{Block, INLINE_BYTES, Inline, Repr, Text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, sync::Arc};
 
-/// The largest block, in bytes: positions in it are 32 bits wide.
-pub(super) const MAX_BLOCK_BYTES: usize = u32::MAX as usize;
-
 /// Whole lines in one shared buffer, each ended by a line feed; cheap to clone, taken apart only where it is read.
 ///
 /// # Examples
@@ -29,7 +26,7 @@ impl LineBlock {
     /// If the text is 4 GiB or longer.
     pub fn from_text(text: impl Into<String>) -> Self {
         let text = text.into();
-        assert!(text.len() < MAX_BLOCK_BYTES, "a block of lines of {} bytes is longer than 4 GiB", text.len());
+        assert!(text.len() < Block::LIMIT, "a block of lines of {} bytes is not shorter than 4 GiB", text.len());
         let mut text = if memchr::memchr(b'\r', text.as_bytes()).is_some() {
             text.replace("\r\n", "\n").replace('\r', "\n")
         } else {
@@ -91,8 +88,8 @@ impl Serialize for LineBlock {
 impl<'de> Deserialize<'de> for LineBlock {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.len() >= MAX_BLOCK_BYTES {
-            return Err(de::Error::custom("a block of lines is longer than 4 GiB"));
+        if text.len() >= Block::LIMIT {
+            return Err(de::Error::custom("a block of lines is not shorter than 4 GiB"));
         }
         Ok(Self::from_text(text))
     }

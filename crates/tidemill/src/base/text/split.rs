@@ -137,7 +137,7 @@ struct Searched {
 }
 
 impl Searched {
-    fn new(separator: impl Into<Box<str>>) -> By {
+    fn by(separator: impl Into<Box<str>>) -> By {
         By::Text(Self { separator: separator.into(), from: 0 })
     }
 
@@ -160,10 +160,10 @@ impl Split {
     pub(super) fn new(text: Text, separator: Needle<'_>) -> Self {
         let by = match separator {
             Needle::Char(c) if c.is_ascii() => Self::by_byte(&text, c as u8),
-            Needle::Char(c) => Searched::new(c.to_string()),
+            Needle::Char(c) => Searched::by(c.to_string()),
             Needle::Str(separator) => match separator.as_bytes() {
                 &[byte] => Self::by_byte(&text, byte),
-                _ => Searched::new(separator),
+                _ => Searched::by(separator),
             },
         };
         Self { text, start: Some(0), by }
@@ -202,7 +202,7 @@ impl Iterator for Split {
     fn fold<B, F: FnMut(B, Text) -> B>(mut self, init: B, mut f: F) -> B {
         let (Some(start), By::Byte(pattern, marks)) = (self.start, &self.by) else {
             let mut folded = init;
-            while let Some(piece) = self.next() {
+            for piece in self.by_ref() {
                 folded = f(folded, piece);
             }
             return folded;

@@ -7,11 +7,11 @@
 //! Nothing is done per line. Arriving bytes are searched for `\r` (rewritten to `\n` if there are any) and for the last
 //! `\n`; a full block is checked to be UTF-8 once.
 
-use super::lines::{LineBlock, MAX_BLOCK_BYTES};
+use super::{Block, LineBlock};
 use std::io::{self, Read};
 
 /// The largest limit for a line: a tripled length (each byte replaced by U+FFFD) still fits a block with others.
-const MAX_LINE_BYTES: usize = MAX_BLOCK_BYTES / 8;
+const MAX_LINE_BYTES: usize = Block::LIMIT / 8;
 
 /// How large lines and blocks become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+//! Events, in order and on their own thread.
+
 use super::*;
 use crate::{ErrorKind, base::Result, milliseconds};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};

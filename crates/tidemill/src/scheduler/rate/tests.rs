@@ -1,3 +1,5 @@
+//! The PID formula by hand, and the bucket under a clock that moves only when somebody waits.
+
 use super::*;
 use crate::io::{RateLimit, RateLimiter};
 use crate::{

@@ -1,0 +1,49 @@
+//! The `tidemill` command. One file per subcommand; this one only chooses between them.
+
+mod launch;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Runs and looks after tidemill programs.
+#[derive(Debug, Parser)]
+#[command(name = "tidemill", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Launch(launch::Launch),
+}
+
+/// What a subcommand ends with if it could not do its work at all.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl From<tidemill::Error> for Failure {
+    fn from(error: tidemill::Error) -> Self {
+        Self::new(1, error.to_string())
+    }
+}
+
+/// Runs the subcommand that the command line names.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Launch(launch) => launch.run(),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|failure| {
+        eprintln!("tidemill: {}", failure.message);
+        failure.code
+    }))
+}
