@@ -5,9 +5,10 @@ use crate::{
     base::{Error, Result},
     rdd::{Job, JobOutput, Payload, PayloadCodec, TaskContext, task::run_task},
 };
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::convert::Infallible;
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -50,14 +51,39 @@ impl Queue {
 }
 
 /// A job and what has come of it so far; shared by the workers of this process.
+///
+/// Once they have all let go of it, whoever submitted the job goes on. So the job, and with it functions and data of the
+/// user's and perhaps the last handle of the context, is dropped by that thread and never by a worker.
 pub(super) struct RunningJob {
-    pub(super) job: Job,
+    pub(super) job: Arc<Job>,
     pub(super) topology: Topology,
     /// One for each shuffle, and the last for the result stage.
     pub(super) queues: Vec<Queue>,
-    output: Mutex<Outcome>,
+    output: Arc<Mutex<Outcome>>,
     failed: AtomicBool,
-    done: Sender<()>,
+    /// The last field, because it tells that the others are dropped.
+    _done: Sender<Infallible>,
+}
+
+/// What the thread that submitted a job keeps of it.
+pub(super) struct Submitted {
+    _job: Arc<Job>,
+    output: Arc<Mutex<Outcome>>,
+    done: Receiver<Infallible>,
+}
+
+impl Submitted {
+    /// Waits until every worker of this process is through.
+    pub(super) fn wait(self) -> Result<JobOutput> {
+        match self.done.recv() {
+            Ok(never) => match never {},
+            Err(_) => lock(&self.output).take(),
+        }
+    }
+}
+
+fn lock(outcome: &Mutex<Outcome>) -> MutexGuard<'_, Outcome> {
+    outcome.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Default)]
@@ -67,8 +93,19 @@ struct Outcome {
     failure: Option<Error>,
 }
 
+impl Outcome {
+    fn take(&mut self) -> Result<JobOutput> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        let results: Option<Vec<_>> = self.results.drain(..).collect();
+        let results = results.ok_or_else(|| Error::internal("a job ended without all its results"))?;
+        Ok(JobOutput { results, updates: std::mem::take(&mut self.updates) })
+    }
+}
+
 impl RunningJob {
-    pub(super) fn new(job: Job, topology: Topology, done: Sender<()>) -> Self {
+    pub(super) fn new(job: Job, topology: Topology) -> (Arc<Self>, Submitted) {
         let here = |partition: &usize| topology.home(*partition) == topology.process;
         let maps = job.shuffles.iter().map(|stage| {
             let partitions = stage.shuffle.map_side().lineage().partitions();
@@ -78,11 +115,14 @@ impl RunningJob {
         let results = Queue::new(positions.filter(|&position| here(&job.result.partitions[position])));
         let queues = maps.chain([results]).collect();
         let outcome = Outcome { results: vec![None; job.result.partitions.len()], ..Outcome::default() };
-        Self { job, topology, queues, output: Mutex::new(outcome), failed: AtomicBool::new(false), done }
+        let (job, output) = (Arc::new(job), Arc::new(Mutex::new(outcome)));
+        let (_done, done) = bounded(1);
+        let submitted = Submitted { _job: job.clone(), output: output.clone(), done };
+        (Arc::new(Self { job, topology, queues, output, failed: AtomicBool::new(false), _done }), submitted)
     }
 
     fn outcome(&self) -> MutexGuard<'_, Outcome> {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.output)
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -173,20 +213,5 @@ impl RunningJob {
         if let Err(error) = opened {
             self.keep_failure(error);
         }
-    }
-
-    /// Tells whoever waits that every worker is through.
-    pub(super) fn finish(&self) {
-        let _ = self.done.try_send(());
-    }
-
-    pub(super) fn take_output(&self) -> Result<JobOutput> {
-        let mut outcome = self.outcome();
-        if let Some(error) = outcome.failure.take() {
-            return Err(error);
-        }
-        let results: Option<Vec<_>> = outcome.results.drain(..).collect();
-        let results = results.ok_or_else(|| Error::internal("a job ended without all its results"))?;
-        Ok(JobOutput { results, updates: std::mem::take(&mut outcome.updates) })
     }
 }

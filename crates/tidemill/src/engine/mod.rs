@@ -11,3 +11,6 @@ mod stage;
 mod worker;
 
 pub(crate) use worker::Engine;
+
+#[cfg(test)]
+mod tests;

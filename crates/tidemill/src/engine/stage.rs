@@ -25,13 +25,13 @@ pub(super) fn build(worker: &mut Worker, job: &Arc<RunningJob>) -> Handle<()> {
         let mut signals: Vec<Signal<'_>> = Vec::with_capacity(job.queues.len());
         for (stage, shuffle) in job.job.shuffles.iter().enumerate() {
             let after = shuffle.after.iter().map(|&i| signals[i].clone()).collect();
-            let sent = run_tasks(scope.clone(), job, stage, after);
-            signals.push(take_in(scope.clone(), job, stage, sent));
+            let sent = run_tasks(scope, job, stage, after);
+            signals.push(take_in(scope, job, stage, sent));
         }
         let stage = job.job.shuffles.len();
         let after = job.job.result.after.iter().map(|&i| signals[i].clone()).collect();
-        let sent = run_tasks(scope.clone(), job, stage, after);
-        if job.topology.processes == 1 { sent.probe().0 } else { take_in(scope.clone(), job, stage, sent).probe().0 }
+        let sent = run_tasks(scope, job, stage, after);
+        if job.topology.processes == 1 { sent.probe().0 } else { take_in(scope, job, stage, sent).probe().0 }
     })
 }
 
@@ -43,7 +43,7 @@ fn run_tasks<'scope>(
     stage: usize,
     after: Vec<Signal<'scope>>,
 ) -> Envelopes<'scope> {
-    let mut builder = OperatorBuilder::new("tasks".to_owned(), scope.clone());
+    let mut builder = OperatorBuilder::new("tasks".to_owned(), scope);
     let _inputs: Vec<_> = after.into_iter().map(|signal| builder.new_input(signal, Pipeline)).collect();
     let (output, sent) = builder.new_output::<Vec<Envelope>>();
     let mut output = OutputBuilder::from(output);

@@ -90,8 +90,7 @@ impl Engine {
 
 impl JobRunner for Engine {
     fn run(&self, job: Job) -> Result<JobOutput> {
-        let (done, wait) = crossbeam_channel::bounded(1);
-        let running = Arc::new(RunningJob::new(job, self.topology, done));
+        let (running, submitted) = RunningJob::new(job, self.topology);
         {
             let _order = lock(&self.shared.order);
             if self.shared.stopping.load(Ordering::Acquire) {
@@ -102,8 +101,8 @@ impl JobRunner for Engine {
             }
         }
         self.shared.inboxes.iter().for_each(Inbox::wake);
-        wait.recv().map_err(|_| Error::internal("the workers ended while a job was running"))?;
-        running.take_output()
+        drop(running);
+        submitted.wait()
     }
 
     fn stop(&self) -> Result<()> {
@@ -155,13 +154,7 @@ fn serve(worker: &mut Worker, shared: &Shared, inbox: &Inbox) {
             return;
         }
         worker.step_or_park(None);
-        running.retain(|(probe, job)| {
-            let done = probe.done();
-            if done {
-                job.finish();
-            }
-            !done
-        });
+        running.retain(|(probe, _)| !probe.done());
     }
 }
 

@@ -69,30 +69,6 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         left.grouped_with(site, &right, |group: &mut Both<V, W>, v| group.0.push(v), |group, w| group.1.push(w))
     }
 
-    fn cogroup3_at<W: Data, X: Data>(
-        &self,
-        site: Site,
-        others: (&Rdd<(K, W)>, &Rdd<(K, X)>),
-        partitioner: &PartitionerRef<K>,
-    ) -> Rdd<(K, Three<V, W, X>)> {
-        let both = self.cogroup_at(site, others.0, partitioner);
-        let third = others.1.placed_at(site, partitioner.clone());
-        let first = |group: &mut Three<V, W, X>, (v, w)| (group.0, group.1) = (v, w);
-        both.grouped_with(site, &third, first, |group, x| group.2.push(x))
-    }
-
-    fn cogroup4_at<W: Data, X: Data, Y: Data>(
-        &self,
-        site: Site,
-        others: (&Rdd<(K, W)>, &Rdd<(K, X)>, &Rdd<(K, Y)>),
-        partitioner: &PartitionerRef<K>,
-    ) -> Rdd<(K, Four<V, W, X, Y>)> {
-        let three = self.cogroup3_at(site, (others.0, others.1), partitioner);
-        let fourth = others.2.placed_at(site, partitioner.clone());
-        let first = |group: &mut Four<V, W, X, Y>, (v, w, x)| (group.0, group.1, group.2) = (v, w, x);
-        three.grouped_with(site, &fourth, first, |group, y| group.3.push(y))
-    }
-
     /// The partitioner of an operation on this dataset and another one.
     pub(crate) fn partitioner_with<W: Data>(&self, other: &Rdd<(K, W)>) -> PartitionerRef<K> {
         default_partitioner(self.session(), &[Side::of(self), Side::of(other)])
@@ -144,7 +120,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     pub fn cogroup3<W: Data, X: Data>(&self, second: &Rdd<(K, W)>, third: &Rdd<(K, X)>) -> Rdd<(K, Three<V, W, X>)> {
         let sides = [Side::of(self), Side::of(second), Side::of(third)];
         let partitioner = default_partitioner(self.session(), &sides);
-        self.cogroup3_at(Site::here("cogroup3"), (second, third), &partitioner)
+        let site = Site::here("cogroup3");
+        self.cogroup_at(site, second, &partitioner).and_third_at(site, third, &partitioner)
     }
 
     /// As [`cogroup3`](Self::cogroup3), into the partitions of `partitioner`.
@@ -164,7 +141,8 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         second: &Rdd<(K, W)>,
         third: &Rdd<(K, X)>,
     ) -> Rdd<(K, Three<V, W, X>)> {
-        self.cogroup3_at(Site::here("cogroup3_into"), (second, third), &partitioner.into_partitioner())
+        let (site, partitioner) = (Site::here("cogroup3_into"), partitioner.into_partitioner());
+        self.cogroup_at(site, second, &partitioner).and_third_at(site, third, &partitioner)
     }
 
     /// For each key of any of four datasets, its values in each.
@@ -186,7 +164,9 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     ) -> Rdd<(K, Four<V, W, X, Y>)> {
         let sides = [Side::of(self), Side::of(second), Side::of(third), Side::of(fourth)];
         let partitioner = default_partitioner(self.session(), &sides);
-        self.cogroup4_at(Site::here("cogroup4"), (second, third, fourth), &partitioner)
+        let site = Site::here("cogroup4");
+        let three = self.cogroup_at(site, second, &partitioner).and_third_at(site, third, &partitioner);
+        three.and_fourth_at(site, fourth, &partitioner)
     }
 
     /// As [`cogroup4`](Self::cogroup4), into the partitions of `partitioner`.
@@ -205,6 +185,32 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
         third: &Rdd<(K, X)>,
         fourth: &Rdd<(K, Y)>,
     ) -> Rdd<(K, Four<V, W, X, Y>)> {
-        self.cogroup4_at(Site::here("cogroup4_into"), (second, third, fourth), &partitioner.into_partitioner())
+        let (site, partitioner) = (Site::here("cogroup4_into"), partitioner.into_partitioner());
+        let three = self.cogroup_at(site, second, &partitioner).and_third_at(site, third, &partitioner);
+        three.and_fourth_at(site, fourth, &partitioner)
+    }
+}
+
+impl<K: Key, V: Data, W: Data> Rdd<(K, Both<V, W>)> {
+    fn and_third_at<X: Data>(
+        &self,
+        site: Site,
+        third: &Rdd<(K, X)>,
+        partitioner: &PartitionerRef<K>,
+    ) -> Rdd<(K, Three<V, W, X>)> {
+        let both = |group: &mut Three<V, W, X>, (v, w)| (group.0, group.1) = (v, w);
+        self.grouped_with(site, &third.placed_at(site, partitioner.clone()), both, |group, x| group.2.push(x))
+    }
+}
+
+impl<K: Key, V: Data, W: Data, X: Data> Rdd<(K, Three<V, W, X>)> {
+    fn and_fourth_at<Y: Data>(
+        &self,
+        site: Site,
+        fourth: &Rdd<(K, Y)>,
+        partitioner: &PartitionerRef<K>,
+    ) -> Rdd<(K, Four<V, W, X, Y>)> {
+        let three = |group: &mut Four<V, W, X, Y>, (v, w, x)| (group.0, group.1, group.2) = (v, w, x);
+        self.grouped_with(site, &fourth.placed_at(site, partitioner.clone()), three, |group, y| group.3.push(y))
     }
 }

@@ -1,7 +1,16 @@
 //! One batch's partitioned dataset: lineage, partitioners, transformations, actions.
 //!
-//! An [`Rdd`] is a recipe. Nothing runs until an action makes a [`job`](job) of it, which the engine executes.
+//! An [`Rdd`] is a recipe. Nothing runs until an action makes a job of it, which the engine executes.
 //! This room knows neither streams nor how a job is run.
+//!
+//! **Partitions of a result.** An operation that places keys takes the largest partitioner that its parents already
+//! have, if that is big enough, else hash partitions as many as `spark.default.parallelism` says (Scala's rule). Each has
+//! a twin named `_into`, whose first argument says it: a number, or a [`Partitioner`]. Data that an equal partitioner has
+//! placed is not moved again.
+//!
+//! **Order.** Operations without a shuffle keep it. A shuffle hands over records in the order of the partitions they
+//! come from, and keys come out in the order in which their partition first saw them, so the same data always gives the
+//! same result, however many workers there are.
 
 mod cache;
 pub(crate) mod chunk;
@@ -37,7 +46,11 @@ mod zip;
 mod zip_partitions;
 
 #[cfg(test)]
+mod failure_tests;
+#[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod test_sessions;
 #[cfg(test)]
 mod transformation_tests;
 

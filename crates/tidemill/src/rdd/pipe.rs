@@ -263,6 +263,9 @@ impl<T: Data> Rdd<T> {
     /// `command` is the program and its arguments; no shell takes part unless it is the program. `env` is added to the
     /// environment of this process. The program also runs for an empty partition; it need not read all its input.
     ///
+    /// The partition ends when the output does: a child that the program leaves behind and that holds its output open
+    /// is waited for.
+    ///
     /// A job fails, with the end of what the program wrote to its error output, if it ends with another status than 0.
     ///
     /// # Errors
