@@ -30,7 +30,10 @@ impl Receiver for Pendulum {
 fn main() -> Result<()> {
     let ssc = StreamingContext::local(2, seconds(1))?;
     let positions = ssc.receiver_stream(Pendulum { readings: 0 });
-    positions.map(|metres| (if metres < 0.0 { "left".to_string() } else { "right".to_string() }, 1)).reduce_by_key(|a, b| a + b).print(10);
+    positions
+        .map(|metres| (if metres < 0.0 { "left".to_string() } else { "right".to_string() }, 1))
+        .reduce_by_key(|a, b| a + b)
+        .print(10);
     ssc.start()?;
     ssc.await_termination()?;
     eprintln!("stopped after {}", ssc.progress());

@@ -7,7 +7,7 @@ pub use streaming::StreamingContext;
 
 use crate::{
     base::{Config, Data, Result, keys},
-    engine::Engine,
+    engine::{Engine, cluster::ClusterConfig},
     rdd::{Rdd, Session, Site, source},
 };
 use std::sync::Arc;
@@ -51,7 +51,13 @@ impl Context {
     /// A key that is unknown or has a bad value; worker threads that cannot be started.
     pub fn new(config: Config) -> Result<Self> {
         config.check()?;
-        let session = Session::new(config.default_parallelism()?, Engine::start(config.worker_threads()?)?);
+        let threads = config.worker_threads()?;
+        let engine = match ClusterConfig::from_env()? {
+            Some(cluster) => Engine::join(&cluster)?,
+            None => Engine::start(threads)?,
+        };
+        let parallelism = config.get(&keys::DEFAULT_PARALLELISM)?.unwrap_or_else(|| engine.workers());
+        let session = Session::new(parallelism, engine);
         Ok(Self { session, config: Arc::new(config) })
     }
 

@@ -37,7 +37,8 @@ fn start_watcher() -> Result<()> {
             if seen > 2 {
                 std::process::exit(128 + signal);
             }
-            for context in active {
+            // A process that follows another ends when that one has drained, and gets the same signal.
+            for context in active.into_iter().filter(|context| !context.follows()) {
                 stop(context, seen == 1);
             }
         }

@@ -236,7 +236,8 @@ impl StreamingContext {
     #[track_caller]
     pub fn socket_text_stream(&self, host: impl Into<String>, port: u16) -> DStream<Text> {
         let site = Site::here("socket_text_stream");
-        let receiver = declared(self.line_limits().map(|limits| SocketTextReceiver { host: host.into(), port, limits }));
+        let receiver =
+            declared(self.line_limits().map(|limits| SocketTextReceiver { host: host.into(), port, limits }));
         self.receive(site, "SocketReceiver", receiver)
     }
 
@@ -284,7 +285,7 @@ impl StreamingContext {
     pub fn queue_stream<T: Data>(&self, one_at_a_time: bool) -> (DStream<T>, RddQueue<T>) {
         let site = Site::here("queue_stream");
         let queue = RddQueue::new();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site };
+        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site, read: Mutex::default() };
         (self.input(site, input), queue)
     }
 
@@ -323,11 +324,17 @@ impl Inner {
         self.transition.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(&self) -> Result<()> {
+    fn start(self: &Arc<Self>) -> Result<()> {
         for notice in self.graph.config.check()? {
             tracing::warn!("{notice}");
         }
-        let scheduler = JobScheduler::start(&self.graph, &self.bus)?;
+        let me = Arc::downgrade(self);
+        let told_to_stop = Box::new(move || {
+            if let Some(Err(error)) = me.upgrade().map(|inner| inner.stop_in_background(true)) {
+                tracing::error!(%error, "the context could not be stopped");
+            }
+        });
+        let scheduler = JobScheduler::start(&self.graph, &self.bus, told_to_stop)?;
         let _ = self.scheduler.set(scheduler);
         Ok(())
     }
@@ -335,12 +342,15 @@ impl Inner {
     /// Stops; from one of the context's own threads the stop is only begun, for it would wait for itself.
     pub(super) fn stop(self: &Arc<Self>, gracefully: bool) -> Result<()> {
         let own = self.scheduler.get().is_some_and(|scheduler| scheduler.is_own_thread());
-        if !own {
-            return self.stop_now(gracefully);
-        }
+        if own { self.stop_in_background(gracefully) } else { self.stop_now(gracefully) }
+    }
+
+    fn stop_in_background(self: &Arc<Self>, gracefully: bool) -> Result<()> {
         let inner = self.clone();
         let stop = move || {
-            if let Err(error) = inner.stop_now(gracefully) {
+            if inner.graph.phase() != ContextState::Stopped
+                && let Err(error) = inner.stop_now(gracefully)
+            {
                 tracing::error!(%error, "the context did not stop cleanly");
             }
         };
@@ -370,10 +380,20 @@ impl Inner {
         };
         self.graph.set_phase(ContextState::Stopped);
         self.graph.clear();
-        if self.graph.config.get(&keys::STOP_SPARK_CONTEXT)? {
-            self.context.stop()?;
+        let joined = match self.graph.config.get(&keys::STOP_SPARK_CONTEXT) {
+            Ok(true) => self.context.stop(),
+            other => other.map(drop),
+        };
+        // Only now: whoever waits for the end may let the process end.
+        if let Some(scheduler) = self.scheduler.get() {
+            scheduler.announce_end();
         }
-        stopped
+        stopped.and(joined)
+    }
+
+    /// Whether another process decides when this context stops.
+    pub(super) fn follows(&self) -> bool {
+        self.scheduler.get().is_some_and(|scheduler| scheduler.follows())
     }
 }
 

@@ -164,7 +164,7 @@ impl<T: Data> StreamOp<T> for InputOp<T> {
         let session = &self.0.graph.session;
         let slice = self.0.slices().get(&time).cloned();
         match slice {
-            Some(slice) => self.0.input.rdd(session, time, &slice).map(Some),
+            Some(slice) => self.0.input.rdd(session, time, &slice).map(|rdd| Some(rdd.at_home(self.0.site))),
             None => Ok(Some(Rdd::parallelized(session, self.0.site, Vec::new(), 0))),
         }
     }
@@ -174,8 +174,7 @@ impl<T: Data> StreamOp<T> for InputOp<T> {
 #[track_caller]
 pub(crate) fn input_stream<T: Data>(graph: &Arc<Graph>, site: Site, input: impl Input<T>) -> DStream<T> {
     let id = graph.next_input_id();
-    let core =
-        Arc::new(InputCore { id, site, graph: graph.clone(), input: Box::new(input), slices: Mutex::default() });
+    let core = Arc::new(InputCore { id, site, graph: graph.clone(), input: Box::new(input), slices: Mutex::default() });
     let stream = DStream::from_op(graph, site, InputOp(core.clone()));
     graph.register_input(core);
     stream

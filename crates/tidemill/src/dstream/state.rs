@@ -149,7 +149,9 @@ impl<P: StatePartition> StateRdd<P> {
                 let inputs: Inputs<'_, P::In> = self
                     .inputs
                     .iter()
-                    .map(|(time, rdd)| (*time, Box::new(rdd.records(partition, task)) as Box<dyn Iterator<Item = P::In>>))
+                    .map(|(time, rdd)| {
+                        (*time, Box::new(rdd.records(partition, task)) as Box<dyn Iterator<Item = P::In>>)
+                    })
                     .collect();
                 versioned.partition.apply(self.time, inputs, &cursor);
             });

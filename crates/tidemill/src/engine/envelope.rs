@@ -1,5 +1,6 @@
 //! What travels between workers: records of a shuffle, or the result of a partition.
 
+use super::order::Failure;
 use crate::{base::Error, rdd::Payload};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -19,8 +20,16 @@ pub(super) enum Content {
     Result { position: usize, body: Body },
     /// Updates of accumulators by a task that succeeded.
     Updates(Vec<(u64, Vec<u8>)>),
-    /// A task failed.
-    Failure(String),
+    /// Something failed, at this place of the job.
+    Failure { at: FailedAt, failure: Failure },
+}
+
+/// Where in a job something failed; of several failures the smallest is the job's, so that all processes agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct FailedAt {
+    pub(super) stage: usize,
+    pub(super) index: usize,
+    pub(super) process: usize,
 }
 
 /// A payload: as it is within a process, as bytes across.

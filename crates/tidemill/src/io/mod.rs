@@ -2,9 +2,9 @@
 
 mod block;
 pub mod files;
+pub(crate) mod generate;
 mod print;
 pub(crate) mod queue;
-pub(crate) mod generate;
 pub(crate) mod rate_limit;
 pub(crate) mod receiver;
 pub(crate) mod socket;

@@ -5,6 +5,7 @@ use super::{
     session::Session,
     shuffle::ErasedShuffle,
     task::{JobScope, TaskContext, in_task},
+    turn::Turn,
 };
 use crate::base::{Data, Error, Result};
 use std::{
@@ -27,6 +28,39 @@ pub(crate) trait JobRunner: Send + Sync {
     /// Index of this process and number of processes.
     fn process(&self) -> (usize, usize) {
         (0, 1)
+    }
+
+    /// Waits until it is the turn of the job that this thread is about to plan; nothing to wait for in one process.
+    fn turn(&self, scope: JobScope) -> Result<Option<Turn>> {
+        let _ = scope;
+        Ok(None)
+    }
+
+    /// The outcome that all processes have: a failure if any of them failed.
+    fn agree(&self, scope: JobScope, outcome: Result<()>) -> Result<()> {
+        let _ = scope;
+        outcome
+    }
+
+    /// No more jobs of `scope` will come.
+    fn close_lane(&self, scope: JobScope) {
+        let _ = scope;
+    }
+
+    /// Sends a note from process 0 to all others.
+    fn tell(&self, note: &[u8]) -> Result<()> {
+        let _ = note;
+        Ok(())
+    }
+
+    /// The next note of process 0, waiting for it; `None` once no more can come.
+    fn hear(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Ends this process, which can no longer keep in step with the others; in one process, the error to give up with.
+    fn part(&self, why: &str) -> Error {
+        Error::unavailable(why.to_owned())
     }
 }
 
@@ -81,6 +115,7 @@ fn decode<R: Data>(bytes: &[u8]) -> Result<Payload> {
 pub(crate) struct Job {
     pub(crate) site: Site,
     pub(crate) scope: JobScope,
+    pub(crate) turn: Option<Turn>,
     pub(crate) shuffles: Vec<ShuffleStage>,
     pub(crate) result: ResultStage,
 }
@@ -102,6 +137,8 @@ impl<T: Data> Rdd<T> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
+        // Before the locks: otherwise a job that waits for its turn could keep them from the one whose turn it is.
+        let turn = self.session().runner().turn(Session::scope())?;
         let plan = Plan::of(&self.erased());
         let locks: Vec<_> = plan.by_id().iter().map(|shuffle| shuffle.lock()).collect();
         let (shuffles, after) = plan.stages();
@@ -113,7 +150,7 @@ impl<T: Data> Rdd<T> {
             run: Box::new(move |partition, task| Arc::new(f(&rdd, partition, task)) as Payload),
             codec: PayloadCodec::of::<R>(),
         };
-        let job = Job { site, scope: Session::scope(), shuffles, result };
+        let job = Job { site, scope: Session::scope(), turn, shuffles, result };
         let output = self.run_job(job, &locks)?;
         output.results.into_iter().map(take::<R>).collect()
     }

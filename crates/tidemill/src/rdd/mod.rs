@@ -21,6 +21,7 @@ mod session;
 pub(crate) mod shuffle;
 mod slots;
 pub(crate) mod task;
+mod turn;
 
 mod action;
 mod by_key;
@@ -69,5 +70,6 @@ pub(crate) use session::Session;
 pub(crate) use shuffle::ErasedShuffle;
 pub(crate) use slots::SlotMap;
 pub(crate) use task::{JobScope, TaskContext};
+pub(crate) use turn::{Lane, Turn};
 
 pub use node::Rdd;

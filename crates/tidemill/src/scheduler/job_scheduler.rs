@@ -48,6 +48,9 @@ impl fmt::Display for Progress {
     }
 }
 
+/// What is to be done when process 0 has stopped the program.
+pub(crate) type ToldToStop = Box<dyn FnOnce() + Send>;
+
 /// Runs the batches of one streaming context.
 pub(crate) struct JobScheduler {
     pub(super) graph: Arc<Graph>,
@@ -61,7 +64,9 @@ pub(crate) struct JobScheduler {
     last_cut: Mutex<Option<Time>>,
     backlog_warning: Mutex<usize>,
     progress: Mutex<Progress>,
+    /// Cuts batches; in a process that follows another, takes them from there.
     generator: Mutex<Option<JoinHandle<()>>>,
+    told_to_stop: Mutex<Option<ToldToStop>>,
     runners: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -74,7 +79,9 @@ const IMMEDIATE_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl JobScheduler {
     /// Checks the program and starts everything; batches run from then on.
-    pub(crate) fn start(graph: &Arc<Graph>, bus: &Arc<ListenerBus>) -> Result<Arc<Self>> {
+    ///
+    /// `told_to_stop` is called, in a process that follows another, when that one has stopped the program.
+    pub(crate) fn start(graph: &Arc<Graph>, bus: &Arc<ListenerBus>, told_to_stop: ToldToStop) -> Result<Arc<Self>> {
         let config = &graph.config;
         let jobs = config.get(&keys::CONCURRENT_JOBS)?;
         check(graph, jobs)?;
@@ -92,10 +99,15 @@ impl JobScheduler {
             backlog_warning: Mutex::new(first_backlog_warning),
             progress: Mutex::default(),
             generator: Mutex::default(),
+            told_to_stop: Mutex::new(Some(told_to_stop)),
             runners: Mutex::default(),
         });
-        scheduler.attach_listeners()?;
-        scheduler.launch(jobs)?;
+        if scheduler.follows() {
+            scheduler.launch_follower(jobs)?;
+        } else {
+            scheduler.attach_listeners()?;
+            scheduler.launch(jobs)?;
+        }
         Ok(scheduler)
     }
 
@@ -117,19 +129,48 @@ impl JobScheduler {
         let duration = self.graph.batch_duration;
         let zero = self.graph.clock.now().floor(duration);
         self.graph.set_zero_time(zero);
+        self.tell_start(zero)?;
         for input in self.graph.inputs() {
             input.start()?;
         }
+        self.spawn_runners(jobs)?;
+        let scheduler = self.clone();
+        *lock(&self.generator) = Some(spawn("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
+        self.bus.post(StreamingStarted::new(self.graph.clock.now()));
+        Ok(())
+    }
+
+    fn spawn_runners(self: &Arc<Self>, jobs: usize) -> Result<()> {
         for job in 0..jobs {
             let scheduler = self.clone();
             let runner = spawn(format!("tidemill-jobs-{job}"), move || scheduler.run_batches())?;
             lock(&self.runners).push(runner);
         }
-        let scheduler = self.clone();
-        *lock(&self.generator) =
-            Some(spawn("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
-        self.bus.post(StreamingStarted::new(self.graph.clock.now()));
         Ok(())
+    }
+
+    /// Batches come from process 0, and listeners are served there.
+    fn launch_follower(self: &Arc<Self>, jobs: usize) -> Result<()> {
+        let timeout = self.stop_timeout()?;
+        self.bus.stop()?;
+        self.hear_start()?;
+        self.spawn_runners(jobs)?;
+        let scheduler = self.clone();
+        *lock(&self.generator) = Some(spawn("tidemill-follower".into(), move || scheduler.follow(timeout))?);
+        Ok(())
+    }
+
+    /// How long a graceful stop may take.
+    fn stop_timeout(&self) -> Result<Duration> {
+        let config = &self.graph.config;
+        match config.get(&keys::GRACEFUL_STOP_TIMEOUT)? {
+            Some(timeout) => Ok(timeout),
+            None => config.get(&keys::SHUTDOWN_TIMEOUT),
+        }
+    }
+
+    pub(super) fn on_told_to_stop(&self) -> Option<ToldToStop> {
+        lock(&self.told_to_stop).take()
     }
 
     pub(super) fn last_cut(&self) -> MutexGuard<'_, Option<Time>> {
@@ -176,11 +217,10 @@ impl JobScheduler {
 
     /// Stops; gracefully means that everything received is processed first. Safe to call again.
     pub(crate) fn stop(&self, gracefully: bool) -> Result<()> {
-        let config = &self.graph.config;
-        let timeout = match config.get(&keys::GRACEFUL_STOP_TIMEOUT)? {
-            Some(timeout) => timeout,
-            None => config.get(&keys::SHUTDOWN_TIMEOUT)?,
-        };
+        if self.follows() {
+            return self.stop_following();
+        }
+        let timeout = self.stop_timeout()?;
         let timeout = if gracefully { timeout } else { IMMEDIATE_STOP_TIMEOUT };
         let watch = Stopwatch::start();
         self.timer_stop.raise();
@@ -200,8 +240,31 @@ impl JobScheduler {
             self.queue.wait_idle(IMMEDIATE_STOP_TIMEOUT);
         }
         self.end_threads();
-        self.waiter.stopped();
+        self.tell_stop();
         Ok(())
+    }
+
+    /// Process 0 decides when the program ends; here that is only waited for.
+    fn stop_following(&self) -> Result<()> {
+        let (timeout, watch, pause) = (self.stop_timeout()?, Stopwatch::start(), Interrupt::new());
+        let follower = lock(&self.generator).take();
+        while follower.as_ref().is_some_and(|follower| !follower.is_finished()) {
+            if watch.elapsed() >= timeout {
+                return Err(Error::unavailable(format!(
+                    "this process stopped the streaming program, and process 0 did not within {} ms; stop it there",
+                    timeout.as_millis()
+                )));
+            }
+            pause.wait_timeout(Duration::from_millis(1));
+        }
+        join(follower);
+        self.end_threads();
+        Ok(())
+    }
+
+    /// Lets those go on who wait for the end.
+    pub(crate) fn announce_end(&self) {
+        self.waiter.stopped();
     }
 
     /// Makes a stop that is under way give up the batches that wait.

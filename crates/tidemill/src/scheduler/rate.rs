@@ -121,8 +121,6 @@ impl StreamingListener for RateController {
 
 impl fmt::Debug for RateController {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateController")
-            .field("stream_id", &self.stream_id)
-            .finish_non_exhaustive()
+        f.debug_struct("RateController").field("stream_id", &self.stream_id).finish_non_exhaustive()
     }
 }

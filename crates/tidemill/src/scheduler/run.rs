@@ -23,7 +23,10 @@ impl JobScheduler {
         }
     }
 
-    fn run_batch(&self, batch: Batch) {
+    fn run_batch(&self, mut batch: Batch) {
+        if let Err(error) = self.tell_batch(&batch) {
+            batch.failure.get_or_insert(error);
+        }
         let Batch { time, slices, mut info, submitted, failure } = batch;
         self.give(time, slices);
         let outputs: Vec<_> =
@@ -40,6 +43,7 @@ impl JobScheduler {
             Some(error) => Err(error),
             None => self.run_outputs(time, &outputs, &mut info).and_then(|()| self.advance(time)),
         });
+        self.graph.session.runner().close_lane(scope);
         self.end(time, outcome.is_ok());
         info.processing_end_time = Some(self.graph.clock.now());
         info.measured_processing_delay = Some(processing.elapsed());
@@ -93,7 +97,8 @@ impl JobScheduler {
                 Ok(None) => Ok(()),
                 Err(error) => Err(error),
             };
-            match outcome {
+            // What one process cannot do, none has done.
+            match self.agree(outcome) {
                 Err(error) if attempt < self.max_failures => {
                     tracing::warn!(batch_time = time.as_ms(), output = %output.site, attempt, %error, "an output failed and is run again");
                     attempt += 1;
@@ -108,7 +113,11 @@ impl JobScheduler {
         if !self.has_state {
             return Ok(());
         }
-        self.graph.streams().iter().try_for_each(|stream| stream.advance(time))
+        self.agree(self.graph.streams().iter().try_for_each(|stream| stream.advance(time)))
+    }
+
+    fn agree(&self, outcome: Result<()>) -> Result<()> {
+        self.graph.session.runner().agree(Session::scope(), outcome)
     }
 
     /// Makes the batch final, or undoes what it changed; then drops what nothing asks for any more.

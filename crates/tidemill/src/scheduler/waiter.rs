@@ -40,10 +40,7 @@ impl Waiter {
         let state = match timeout {
             None => self.changed.wait_while(self.state(), going).unwrap_or_else(PoisonError::into_inner),
             Some(timeout) => {
-                self.changed
-                    .wait_timeout_while(self.state(), timeout, going)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
+                self.changed.wait_timeout_while(self.state(), timeout, going).unwrap_or_else(PoisonError::into_inner).0
             }
         };
         match &state.error {

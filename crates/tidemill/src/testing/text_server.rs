@@ -68,7 +68,8 @@ impl TextServer {
         match arguments.as_slice() {
             [host, port, ..] => {
                 let parsed = port.parse();
-                let number = parsed.map_err(|_| Error::invalid(format!("the port \"{port}\" is not a number from 0 to 65535")))?;
+                let number = parsed
+                    .map_err(|_| Error::invalid(format!("the port \"{port}\" is not a number from 0 to 65535")))?;
                 Ok((host.clone(), number))
             }
             [_] => Err(Error::invalid("a host was given without a port; give HOST PORT, or nothing")),
@@ -98,7 +99,8 @@ fn serve(listener: &TcpListener, lines_per_second: u32, stop: &Interrupt) {
     while !stop.wait_timeout(Duration::from_secs(1) / BURSTS_PER_SECOND) {
         while let Ok((client, _)) = listener.accept() {
             // A client that does not read in time is let go, so that it holds up no other.
-            let prepared = client.set_nonblocking(false).and_then(|()| client.set_write_timeout(Some(Duration::from_secs(1))));
+            let prepared =
+                client.set_nonblocking(false).and_then(|()| client.set_write_timeout(Some(Duration::from_secs(1))));
             clients.extend(prepared.is_ok().then_some(client));
         }
         let lines = lines_per_second.div_ceil(BURSTS_PER_SECOND);

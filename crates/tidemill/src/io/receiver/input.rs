@@ -127,7 +127,10 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
         if thread.is_finished() {
             let _ = thread.join();
         } else {
-            tracing::warn!(receiver = lock(&self.link.report).name, "a receiver did not end in time and is left behind");
+            tracing::warn!(
+                receiver = lock(&self.link.report).name,
+                "a receiver did not end in time and is left behind"
+            );
         }
     }
 
