@@ -15,7 +15,10 @@ pub use base::{
 };
 pub use context::{Context, StreamingContext};
 pub use dstream::{ContextState, DStream};
-pub use rdd::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef, RangePartitioner, Rdd, StorageLevel};
+pub use rdd::{
+    Accumulator, BoxError, Broadcast, HashPartitioner, IntoPartitioner, LocalIter, Number, Partitioner, PartitionerRef,
+    RangePartitioner, Rdd, StatCounter, StorageLevel,
+};
 pub use scheduler::{
     BatchCompleted, BatchInfo, BatchStarted, BatchSubmitted, OutputOperationCompleted, OutputOperationInfo,
     OutputOperationStarted, PidRateEstimator, Progress, RateEstimator, ReceiverError, ReceiverInfo, ReceiverStarted,

@@ -75,6 +75,13 @@ impl Error {
         self
     }
 
+    /// The same error with what caused it, where that is boxed already.
+    #[must_use]
+    pub(crate) fn with_boxed_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.source = Some(Arc::from(source));
+        self
+    }
+
     /// The same error, its message led by `context`.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display) -> Self {

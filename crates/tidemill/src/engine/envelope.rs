@@ -1,7 +1,10 @@
 //! What travels between workers: records of a shuffle, or the result of a partition.
 
 use super::order::Failure;
-use crate::{base::Error, rdd::Payload};
+use crate::{
+    base::Error,
+    rdd::{Payload, Updates},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Something for one worker.
@@ -18,8 +21,8 @@ pub(super) enum Content {
     Records { source: usize, target: usize, body: Body },
     /// The result of the partition at this position of the result stage.
     Result { position: usize, body: Body },
-    /// Updates of accumulators by a task that succeeded.
-    Updates(Vec<(u64, Vec<u8>)>),
+    /// Updates of accumulators by the task with this index in the queue of its stage, which succeeded.
+    Updates { index: usize, updates: Updates },
     /// Something failed, at this place of the job.
     Failure { at: FailedAt, failure: Failure },
 }

@@ -4,8 +4,8 @@ use super::envelope::{Body, Content, Envelope, FailedAt};
 use crate::{
     base::{Error, Result},
     rdd::{
-        ErasedRdd, Job, JobOutput, Parent, Payload, PayloadCodec, TaskContext,
-        task::{run_guarded, run_task},
+        ErasedRdd, Job, JobOutput, Parent, Payload, PayloadCodec, TaskContext, Updates,
+        task::{run_counted_task, run_guarded},
     },
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -114,7 +114,8 @@ fn lock(outcome: &Mutex<Outcome>) -> MutexGuard<'_, Outcome> {
 #[derive(Default)]
 struct Outcome {
     results: Vec<Option<Payload>>,
-    updates: Vec<(u64, Vec<u8>)>,
+    /// By stage and task, so that merging them in order gives the same everywhere.
+    updates: BTreeMap<(usize, usize), Updates>,
     failures: BTreeMap<FailedAt, Error>,
     /// Failures that the other processes have not heard of.
     untold: Vec<FailedAt>,
@@ -127,7 +128,8 @@ impl Outcome {
         }
         let results: Option<Vec<_>> = self.results.drain(..).collect();
         let results = results.ok_or_else(|| Error::internal("a job ended without all its results"))?;
-        Ok(JobOutput { results, updates: std::mem::take(&mut self.updates) })
+        let updates = std::mem::take(&mut self.updates).into_values().flatten().collect();
+        Ok(JobOutput { results, updates })
     }
 }
 
@@ -172,7 +174,7 @@ impl RunningJob {
         let shuffle = &self.job.shuffles[stage].shuffle;
         let codec = shuffle.codec();
         let task = TaskContext::new(partition, self.job.scope);
-        run_task(&task, |task| {
+        let ((), updates) = run_counted_task(&task, |task| {
             shuffle.write(partition, task, &mut |target, payload| {
                 let process = self.topology.home(target);
                 let body = task.expect(self.seal(process, &payload, codec));
@@ -180,6 +182,7 @@ impl RunningJob {
                 send(Envelope { worker: self.topology.worker(process, target), content });
             });
         })?;
+        self.keep_updates(stage, partition, updates, send);
         Ok(())
     }
 
@@ -187,7 +190,7 @@ impl RunningJob {
         let stage = &self.job.result;
         let partition = stage.partitions[position];
         let task = TaskContext::new(partition, self.job.scope);
-        let payload = run_task(&task, |task| {
+        let (payload, updates) = run_counted_task(&task, |task| {
             let payload = (stage.run)(partition, task);
             if self.topology.processes > 1 {
                 let body = Body::Bytes(task.expect((stage.codec.encode)(&payload)));
@@ -198,7 +201,19 @@ impl RunningJob {
             payload
         })?;
         self.outcome().results[position] = Some(payload);
+        self.keep_updates(self.job.shuffles.len(), position, updates, send);
         Ok(())
+    }
+
+    /// Keeps what a task added to accumulators and sends it to the other processes.
+    fn keep_updates(&self, stage: usize, index: usize, updates: Updates, send: &mut dyn FnMut(Envelope)) {
+        if updates.is_empty() {
+            return;
+        }
+        for worker in self.topology.others() {
+            send(Envelope { worker, content: Content::Updates { index, updates: updates.clone() } });
+        }
+        self.outcome().updates.insert((stage, index), updates);
     }
 
     fn seal(&self, process: usize, payload: &Payload, codec: PayloadCodec) -> Result<Body> {
@@ -252,8 +267,8 @@ impl RunningJob {
             Content::Result { position, body } => {
                 body.open(self.job.result.codec.decode).map(|payload| self.outcome().results[position] = Some(payload))
             }
-            Content::Updates(updates) => {
-                self.outcome().updates.extend(updates);
+            Content::Updates { index, updates } => {
+                self.outcome().updates.insert((stage, index), updates);
                 Ok(())
             }
             Content::Failure { at, failure } => {

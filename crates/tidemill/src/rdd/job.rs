@@ -1,6 +1,7 @@
 //! An action becomes a job: the shuffles it needs, in order, and a result stage. Who runs it is not known here.
 
 use super::{
+    accumulator::Updates,
     node::{ErasedRdd, Parent, Rdd, Site},
     session::Session,
     shuffle::ErasedShuffle,
@@ -69,7 +70,7 @@ pub(crate) trait JobRunner: Send + Sync {
 pub(crate) struct JobOutput {
     pub(crate) results: Vec<Payload>,
     /// Updates of accumulators, of the tasks that succeeded.
-    pub(crate) updates: Vec<(u64, Vec<u8>)>,
+    pub(crate) updates: Updates,
 }
 
 /// A shuffle to run, and which stages before it must be complete first.
@@ -78,12 +79,15 @@ pub(crate) struct ShuffleStage {
     pub(crate) after: Vec<usize>,
 }
 
+/// What an action does with one partition.
+type RunPartition = Box<dyn Fn(usize, &TaskContext) -> Payload + Send + Sync>;
+
 /// The last stage: a function over partitions of one Rdd.
 pub(crate) struct ResultStage {
     pub(crate) rdd: Arc<dyn ErasedRdd>,
     pub(crate) after: Vec<usize>,
     pub(crate) partitions: Vec<usize>,
-    pub(crate) run: Box<dyn Fn(usize, &TaskContext) -> Payload + Send + Sync>,
+    pub(crate) run: RunPartition,
     pub(crate) codec: PayloadCodec,
 }
 
@@ -120,6 +124,9 @@ pub(crate) struct Job {
     pub(crate) result: ResultStage,
 }
 
+/// Rdds that were computed and are yet to be checkpointed.
+type Marked = Vec<Arc<dyn ErasedRdd>>;
+
 impl<T: Data> Rdd<T> {
     /// Runs `f` over each of `partitions` on the workers and brings the results back in their order.
     pub(crate) fn run_on<R: Data>(
@@ -134,12 +141,26 @@ impl<T: Data> Rdd<T> {
                  on the driver, for example in foreach_rdd or transform"
             )));
         }
-        if partitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        // Before the locks: otherwise a job that waits for its turn could keep them from the one whose turn it is.
-        let turn = self.session().runner().turn(Session::scope())?;
+        let (results, marked) = self.run_planned(site, partitions, f)?;
+        marked.into_iter().try_for_each(ErasedRdd::finish_checkpoint)?;
+        Ok(results)
+    }
+
+    /// Runs a job, and says which of the Rdds that it computed are yet to be checkpointed.
+    pub(crate) fn run_planned<R: Data>(
+        &self,
+        site: Site,
+        partitions: Vec<usize>,
+        f: impl Fn(&Rdd<T>, usize, &TaskContext) -> R + Send + Sync + 'static,
+    ) -> Result<(Vec<R>, Marked)> {
+        let runner = self.session().runner();
+        // Before the plan and its locks: otherwise a job that waits for its turn could keep them from the one whose
+        // turn it is.
+        let turn = if partitions.is_empty() { None } else { runner.turn(Session::scope())? };
         let plan = Plan::of(&self.erased());
+        if partitions.is_empty() {
+            return Ok((Vec::new(), plan.marked));
+        }
         let locks: Vec<_> = plan.by_id().iter().map(|shuffle| shuffle.lock()).collect();
         let (shuffles, after) = plan.stages();
         let rdd = self.clone();
@@ -152,7 +173,9 @@ impl<T: Data> Rdd<T> {
         };
         let job = Job { site, scope: Session::scope(), turn, shuffles, result };
         let output = self.run_job(job, &locks)?;
-        output.results.into_iter().map(take::<R>).collect()
+        drop(locks);
+        let results = output.results.into_iter().map(take::<R>).collect::<Result<_>>()?;
+        Ok((results, plan.marked))
     }
 
     fn run_job(&self, job: Job, _locks: &[MutexGuard<'_, ()>]) -> Result<JobOutput> {
@@ -163,7 +186,7 @@ impl<T: Data> Rdd<T> {
             if outcome.is_ok() { shuffle.complete() } else { shuffle.reset() }
         }
         let mut output = outcome?;
-        self.session().apply_updates(std::mem::take(&mut output.updates));
+        self.session().apply_updates(std::mem::take(&mut output.updates))?;
         Ok(output)
     }
 
@@ -187,11 +210,30 @@ struct Plan {
     /// Parents before children.
     shuffles: Vec<(Arc<dyn ErasedShuffle>, Vec<u64>)>,
     result: Vec<u64>,
+    /// Rdds to be checkpointed.
+    marked: Marked,
+    /// Rdds whose lineage is left out because all their partitions are kept.
+    pins: Vec<Pin>,
+}
+
+/// Holds the kept partitions of an Rdd while a job counts on them.
+struct Pin(Arc<dyn ErasedRdd>);
+
+impl Pin {
+    fn new(rdd: &Arc<dyn ErasedRdd>) -> Option<Self> {
+        rdd.pin().then(|| Self(rdd.clone()))
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.0.unpin();
+    }
 }
 
 impl Plan {
     fn of(rdd: &Arc<dyn ErasedRdd>) -> Self {
-        let mut plan = Plan { shuffles: Vec::new(), result: Vec::new() };
+        let mut plan = Plan { shuffles: Vec::new(), result: Vec::new(), marked: Vec::new(), pins: Vec::new() };
         let mut seen = HashMap::new();
         plan.result = plan.needs(rdd, &mut seen);
         plan
@@ -201,6 +243,14 @@ impl Plan {
     fn needs(&mut self, rdd: &Arc<dyn ErasedRdd>, seen: &mut HashMap<u64, Vec<u64>>) -> Vec<u64> {
         if let Some(needs) = seen.get(&rdd.id()) {
             return needs.clone();
+        }
+        if rdd.wants_checkpoint() {
+            self.marked.push(rdd.clone());
+        }
+        if let Some(pin) = Pin::new(rdd) {
+            self.pins.push(pin);
+            seen.insert(rdd.id(), Vec::new());
+            return Vec::new();
         }
         let mut needs = Vec::new();
         for parent in rdd.parents() {

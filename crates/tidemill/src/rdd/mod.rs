@@ -12,14 +12,19 @@
 //! come from, and keys come out in the order in which their partition first saw them, so the same data always gives the
 //! same result, however many workers there are.
 
+mod accumulator;
+mod broadcast;
 mod cache;
+mod checkpoint;
 pub(crate) mod chunk;
+pub(crate) mod files;
 mod job;
 mod node;
 mod partitioner;
 mod session;
 pub(crate) mod shuffle;
 mod slots;
+mod spill;
 pub(crate) mod task;
 mod turn;
 
@@ -60,6 +65,10 @@ pub(crate) mod combiner {
     pub(crate) use super::wide::{Combine, Combiner, Reduce};
 }
 
+pub use accumulator::Accumulator;
+pub(crate) use accumulator::Updates;
+pub use action::{LocalIter, Number, StatCounter};
+pub use broadcast::Broadcast;
 pub use cache::StorageLevel;
 pub(crate) use job::{Job, JobOutput, JobRunner, Payload, PayloadCodec};
 pub(crate) use node::{ErasedRdd, Lineage, Parent, RddNode, Site};
@@ -69,6 +78,7 @@ pub use range_partitioner::RangePartitioner;
 pub(crate) use session::Session;
 pub(crate) use shuffle::ErasedShuffle;
 pub(crate) use slots::SlotMap;
+pub use task::BoxError;
 pub(crate) use task::{JobScope, TaskContext};
 pub(crate) use turn::{Lane, Turn};
 

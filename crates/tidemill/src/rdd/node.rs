@@ -1,14 +1,10 @@
 //! The typed handle [`Rdd`], and the erased lineage behind it.
 
 use super::{
-    cache::{BlockStore, StorageLevel},
-    chunk::Chunks,
-    partitioner::PartitionerId,
-    session::Session,
-    shuffle::ErasedShuffle,
+    cache::BlockStore, chunk::Chunks, partitioner::PartitionerId, session::Session, shuffle::ErasedShuffle,
     task::TaskContext,
 };
-use crate::base::Data;
+use crate::base::{Data, Result};
 use std::{fmt, panic::Location, sync::Arc};
 
 /// The call that made an operator: its name, and where the user wrote it.
@@ -24,7 +20,7 @@ impl Site {
         Self { operation, location: Some(Location::caller()) }
     }
 
-    pub(crate) fn unknown(operation: &'static str) -> Self {
+    pub(crate) const fn unknown(operation: &'static str) -> Self {
         Self { operation, location: None }
     }
 
@@ -96,9 +92,18 @@ pub(crate) trait ErasedRdd: Send + Sync {
     fn site(&self) -> Site;
     fn lineage(&self) -> &dyn Lineage;
 
-    fn parents(&self) -> Vec<Parent> {
-        self.lineage().parents()
-    }
+    /// What it is computed from; nothing, once it is checkpointed.
+    fn parents(&self) -> Vec<Parent>;
+
+    /// Whether all its partitions are kept; if so they stay until [`unpin`](Self::unpin).
+    fn pin(&self) -> bool;
+
+    fn unpin(&self);
+
+    /// Whether the next job that computes it is to checkpoint it.
+    fn wants_checkpoint(&self) -> bool;
+
+    fn finish_checkpoint(self: Arc<Self>) -> Result<()>;
 }
 
 pub(crate) struct RddCore<T> {
@@ -118,6 +123,25 @@ impl<T: Data> ErasedRdd for RddCore<T> {
     }
     fn lineage(&self) -> &dyn Lineage {
         &*self.node
+    }
+    fn parents(&self) -> Vec<Parent> {
+        match self.storage.checkpoint() {
+            Some(checkpoint) if checkpoint.is_complete() => Vec::new(),
+            _ => self.node.parents(),
+        }
+    }
+    fn pin(&self) -> bool {
+        // What the other processes keep is not known here, and all must come to the same plan.
+        !self.session.is_shared() && self.storage.pin()
+    }
+    fn unpin(&self) {
+        self.storage.unpin();
+    }
+    fn wants_checkpoint(&self) -> bool {
+        self.storage.checkpoint().is_some_and(|checkpoint| !checkpoint.is_complete())
+    }
+    fn finish_checkpoint(self: Arc<Self>) -> Result<()> {
+        Rdd { core: self }.finish_checkpoint()
     }
 }
 
@@ -193,9 +217,11 @@ impl<T: Data> Rdd<T> {
 
     /// The chunks of one partition, from the cache where it is kept there.
     pub(crate) fn chunks<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
-        match self.core.storage.level() {
-            StorageLevel::None => self.core.node.compute(partition, task),
-            _ => self.core.storage.get_or_compute(partition, task, || self.core.node.compute(partition, task)),
+        let core = &*self.core;
+        if core.storage.is_active() {
+            core.storage.get_or_compute(&core.session, partition, task, || core.node.compute(partition, task))
+        } else {
+            core.node.compute(partition, task)
         }
     }
 

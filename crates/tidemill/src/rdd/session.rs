@@ -1,6 +1,12 @@
 //! What every Rdd of one context shares: ids, parallelism, and who runs its jobs.
 
-use super::job::JobRunner;
+use super::{
+    accumulator::{Accumulators, Updates},
+    checkpoint::CheckpointDirectory,
+    job::JobRunner,
+    spill::SpillFolder,
+    task::JobScope,
+};
 use crate::base::Result;
 use std::{
     cell::Cell,
@@ -10,8 +16,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-
-use super::task::JobScope;
 
 /// Shared by all Rdds of one context.
 pub(crate) struct Session {
@@ -24,7 +28,11 @@ pub(crate) struct Session {
 /// What other rooms of the context keep with the session.
 #[derive(Default)]
 pub(crate) struct Extensions {
+    pub(crate) accumulators: Accumulators,
+    /// Where streams are checkpointed; Rdds too, unless they have a directory of their own.
     pub(crate) checkpoint_dir: OnceLock<std::path::PathBuf>,
+    pub(crate) rdd_checkpoints: CheckpointDirectory,
+    pub(crate) spills: SpillFolder,
 }
 
 thread_local! {
@@ -67,11 +75,25 @@ impl Session {
     }
 
     /// Adds what tasks added to accumulators.
-    pub(crate) fn apply_updates(&self, _updates: Vec<(u64, Vec<u8>)>) {}
+    pub(crate) fn apply_updates(&self, updates: Updates) -> Result<()> {
+        self.extensions.accumulators.apply(updates)
+    }
 
-    /// Stops the engine; jobs fail from then on.
+    /// Whether several processes run the same program.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.runner.process().1 > 1
+    }
+
+    /// Whether this process does what is to be done once.
+    pub(crate) fn is_driver(&self) -> bool {
+        self.runner.process().0 == 0
+    }
+
+    /// Stops the engine and removes temporary files; jobs fail from then on.
     pub(crate) fn stop(&self) -> Result<()> {
-        self.runner.stop()
+        let stopped = self.runner.stop();
+        self.extensions.spills.remove();
+        stopped
     }
 }
 

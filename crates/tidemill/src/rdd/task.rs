@@ -1,10 +1,14 @@
 //! What a running task knows, and the one road on which its failures travel.
 
-use super::node::Site;
-use crate::base::{Error, ErrorKind, Time};
+use super::{
+    accumulator::{self, Updates},
+    node::Site,
+};
+use crate::base::{Error, Time};
 use std::{
     any::Any,
     cell::Cell,
+    error::Error as StdError,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
@@ -42,6 +46,29 @@ impl TaskContext {
 /// The payload of an unwinding task that already knows what went wrong.
 struct TaskFailure(Error);
 
+/// An error of a user's own function: whatever `?` and `into` make of a text or an error type.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// The payload of an unwinding user function that returned an error.
+struct UserFailure(BoxError);
+
+/// Ends the user function that is running with an error of its own; where it ran is added on the way.
+pub(crate) fn throw(error: impl Into<BoxError>) -> ! {
+    resume_unwind(Box::new(UserFailure(error.into())))
+}
+
+/// The error behind what unwound; `place` leads the text of what does not know where it happened.
+fn caught(panic: Box<dyn Any + Send>, place: &dyn fmt::Display) -> Error {
+    let panic = match panic.downcast::<TaskFailure>() {
+        Ok(failure) => return failure.0,
+        Err(panic) => panic,
+    };
+    match panic.downcast::<UserFailure>() {
+        Ok(failure) => Error::user(format!("{place}: {}", failure.0)).with_boxed_source(failure.0),
+        Err(panic) => Error::user(format!("{place}: {}", panic_message(&*panic))),
+    }
+}
+
 /// Which record of its partition an operator is at, for the error of a user function that panics.
 #[derive(Debug, Default)]
 pub(crate) struct Cursor(Cell<u64>);
@@ -64,15 +91,9 @@ pub(crate) fn guarded<R>(site: &Site, task: &TaskContext, cursor: &Cursor, f: im
 
 #[cold]
 fn rethrow(site: &Site, task: &TaskContext, cursor: &Cursor, panic: Box<dyn Any + Send>) -> ! {
-    let failure = match panic.downcast::<TaskFailure>() {
-        Ok(failure) => *failure,
-        Err(panic) => {
-            let record = cursor.0.get();
-            let place = Place { site, task, record: (record > 0).then_some(record) };
-            TaskFailure(Error::new(ErrorKind::User, format!("{place}: {}", panic_message(&*panic))))
-        }
-    };
-    resume_unwind(Box::new(failure))
+    let record = cursor.0.get();
+    let place = Place { site, task, record: (record > 0).then_some(record) };
+    resume_unwind(Box::new(TaskFailure(caught(panic, &place))))
 }
 
 /// Where a user function failed.
@@ -114,25 +135,49 @@ pub(crate) fn in_task() -> bool {
     IN_TASK.get()
 }
 
-/// Runs a whole task; what unwinds out of it comes back as an error.
-pub(crate) fn run_task<R>(task: &TaskContext, f: impl FnOnce(&TaskContext) -> R) -> Result<R, Error> {
+/// Runs a whole task; what unwinds out of it comes back as an error, and what it added to accumulators beside its value
+/// if it succeeded.
+pub(crate) fn run_counted_task<R>(
+    task: &TaskContext,
+    f: impl FnOnce(&TaskContext) -> R,
+) -> Result<(R, Updates), Error> {
     IN_TASK.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(|| f(task)));
     IN_TASK.set(false);
-    outcome.map_err(|panic| match panic.downcast::<TaskFailure>() {
-        Ok(failure) => failure.0,
-        Err(panic) => {
-            let site = Site::unknown("task");
-            let place = Place { site: &site, task, record: None };
-            Error::new(ErrorKind::User, format!("{place}: {}", panic_message(&*panic)))
-        }
-    })
+    let partials = accumulator::take_partials();
+    let unplaced = || Place { site: &UNPLACED, task, record: None };
+    let value = outcome.map_err(|panic| caught(panic, &unplaced()))?;
+    let updates =
+        catch_unwind(AssertUnwindSafe(|| partials.encode())).map_err(|panic| caught(panic, &unplaced()))??;
+    Ok((value, updates))
 }
+
+/// As [`run_counted_task`], where nothing is counted.
+#[cfg(test)]
+pub(crate) fn run_task<R>(task: &TaskContext, f: impl FnOnce(&TaskContext) -> R) -> Result<R, Error> {
+    run_counted_task(task, f).map(|(value, _)| value)
+}
+
+/// Stands for the operator where user code failed outside all of them, such as a `Drop` of a record.
+static UNPLACED: Site = Site::unknown("task");
 
 /// Runs a user function on the driver; a panic comes back as an error led by `what`.
 pub(crate) fn run_guarded<R>(what: impl fmt::Display, f: impl FnOnce() -> R) -> Result<R, Error> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|panic| match panic.downcast::<TaskFailure>() {
-        Ok(failure) => failure.0,
-        Err(panic) => Error::new(ErrorKind::User, format!("{what}: {}", panic_message(&*panic))),
-    })
+    catch_unwind(AssertUnwindSafe(f)).map_err(|panic| caught(panic, &what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ErrorKind;
+
+    #[test]
+    fn what_unwinds_outside_of_operators_is_the_users_error_too() {
+        let task = TaskContext::new(3, JobScope::default());
+        let panicked = run_task(&task, |_| -> () { resume_unwind(Box::new("dropped badly")) }).unwrap_err();
+        let thrown = run_task(&task, |_| -> () { throw("no luck") }).unwrap_err();
+        assert_eq!((panicked.kind(), thrown.kind()), (ErrorKind::User, ErrorKind::User));
+        assert_eq!(panicked.to_string(), "\"task\" failed of partition 3: dropped badly");
+        assert_eq!(thrown.to_string(), "\"task\" failed of partition 3: no luck");
+    }
 }

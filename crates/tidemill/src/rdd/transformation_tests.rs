@@ -118,7 +118,7 @@ fn a_partitioner_is_given_in_many_ways() {
 #[test]
 fn a_dataset_without_partitions_goes_through_everything() {
     let sc = Context::local(2);
-    let none = sc.parallelize(Vec::<(u8, char)>::new(), 0);
+    let none = sc.empty::<(u8, char)>();
     let some = letters(&sc);
     assert_eq!(none.group_by_key().count().unwrap(), 0);
     assert_eq!(none.distinct().count().unwrap(), 0);

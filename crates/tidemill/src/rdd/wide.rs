@@ -79,7 +79,7 @@ impl<K: Key, C> Combined<K, C> {
     }
 
     #[inline]
-    fn add<X>(&mut self, key: K, x: X, create: impl FnOnce(X) -> C, merge: impl FnOnce(C, X) -> C) {
+    pub(crate) fn add<X>(&mut self, key: K, x: X, create: impl FnOnce(X) -> C, merge: impl FnOnce(C, X) -> C) {
         let (slot, new) = self.slots.slot(key);
         if new {
             self.values.push(Some(create(x)));

@@ -216,7 +216,8 @@ fn group_length(text: &str) -> Option<usize> {
     None
 }
 
-fn without_scheme(path: &str) -> Result<&str> {
+/// The local path that a path with or without `file:` stands for.
+pub(crate) fn without_scheme(path: &str) -> Result<&str> {
     if path.is_empty() {
         return Err(Error::invalid("an input path is empty, \"\"; name a file, a directory or a glob"));
     }

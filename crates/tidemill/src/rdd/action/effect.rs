@@ -1,0 +1,136 @@
+//! Actions for their side effects, and user functions that may fail.
+
+use crate::{
+    base::{Data, Result},
+    rdd::{
+        node::{Rdd, Site},
+        task::{BoxError, Cursor, guarded, throw},
+    },
+};
+
+impl<T: Data> Rdd<T> {
+    /// Calls `f` with every record, on the workers.
+    ///
+    /// A partition may be computed again after a failure, so `f` should do no harm when it is called twice.
+    ///
+    /// # Errors
+    /// If `f` panics; and whatever made a task fail.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicI64, Ordering}};
+    /// let sc = tidemill::Context::local(2);
+    /// let sum = Arc::new(AtomicI64::new(0));
+    /// let seen = sum.clone();
+    /// sc.range(0, 5, 1, 3).foreach(move |n| { seen.fetch_add(n, Ordering::Relaxed); })?;
+    /// assert_eq!(sum.load(Ordering::Relaxed), 10);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn foreach(&self, f: impl Fn(T) + Send + Sync + 'static) -> Result<()> {
+        self.fold_partitions(Site::here("foreach"), (), move |(), record| f(record)).map(drop)
+    }
+
+    /// Calls `f` with the records of each partition, on the workers; for empty partitions too.
+    ///
+    /// # Errors
+    /// If `f` panics; and whatever made a task fail.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicI64, Ordering}};
+    /// let sc = tidemill::Context::local(2);
+    /// let sum = Arc::new(AtomicI64::new(0));
+    /// let seen = sum.clone();
+    /// sc.range(0, 5, 1, 3).foreach_partition(move |records| {
+    ///     seen.fetch_add(records.sum::<i64>(), Ordering::Relaxed);
+    /// })?;
+    /// assert_eq!(sum.load(Ordering::Relaxed), 10);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn foreach_partition(&self, f: impl Fn(&mut dyn Iterator<Item = T>) + Send + Sync + 'static) -> Result<()> {
+        self.each_partition_at(Site::here("foreach_partition"), move |_, records| f(records))
+    }
+
+    /// As [`foreach`](Self::foreach), for a function that may fail.
+    ///
+    /// # Errors
+    /// What `f` returned first, of kind [`User`](crate::ErrorKind::User) and with operator, record and partition; and
+    /// whatever made a task fail.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// let words = sc.parallelize(vec!["1".to_string(), "two".to_string()], 1);
+    /// let error = words.try_for_each(|word| word.parse::<i32>().map(drop)).unwrap_err();
+    /// assert_eq!(error.kind(), tidemill::ErrorKind::User);
+    /// assert!(error.to_string().ends_with("failed on record 2 of partition 0: invalid digit found in string"));
+    /// ```
+    #[track_caller]
+    pub fn try_for_each<E: Into<BoxError>>(
+        &self,
+        f: impl Fn(T) -> Result<(), E> + Send + Sync + 'static,
+    ) -> Result<()> {
+        let call = move |(), record| f(record).unwrap_or_else(|error| throw(error));
+        self.fold_partitions(Site::here("try_for_each"), (), call).map(drop)
+    }
+
+    /// As [`foreach_partition`](Self::foreach_partition), for a function that may fail.
+    ///
+    /// # Errors
+    /// What `f` returned first, of kind [`User`](crate::ErrorKind::User) and with operator, record and partition; and
+    /// whatever made a task fail.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// let outcome = sc.range(0, 9, 1, 3).try_for_each_partition(|records| {
+    ///     for n in records {
+    ///         if n == 7 {
+    ///             return Err("a seven");
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert!(outcome.unwrap_err().to_string().ends_with("failed on record 2 of partition 2: a seven"));
+    /// ```
+    #[track_caller]
+    pub fn try_for_each_partition<E: Into<BoxError>>(
+        &self,
+        f: impl Fn(&mut dyn Iterator<Item = T>) -> Result<(), E> + Send + Sync + 'static,
+    ) -> Result<()> {
+        self.each_partition_at(Site::here("try_for_each_partition"), move |_, records| {
+            f(records).unwrap_or_else(|error| throw(error));
+        })
+    }
+
+    /// Runs `f` over the index and the records of each partition, the cursor following the records it takes.
+    pub(crate) fn each_partition_at(
+        &self,
+        site: Site,
+        f: impl Fn(usize, &mut dyn Iterator<Item = T>) + Send + Sync + 'static,
+    ) -> Result<()> {
+        self.run(site, move |rdd, partition, task| {
+            let cursor = Cursor::default();
+            let mut records = rdd.records(partition, task).inspect(|_| cursor.step());
+            guarded(&site, task, &cursor, || f(partition, &mut records));
+        })
+        .map(drop)
+    }
+
+    /// As [`map`](Self::map), for a function that may fail: its error fails the task, with operator, record and
+    /// partition.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// let words = sc.parallelize(vec!["1".to_string(), "2".to_string()], 1);
+    /// assert_eq!(words.try_map(|word| word.parse::<i32>()).collect()?, vec![1, 2]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn try_map<U: Data, E: Into<BoxError>>(&self, f: impl Fn(T) -> Result<U, E> + Send + Sync + 'static) -> Rdd<U> {
+        self.map_at(Site::here("try_map"), move |record| f(record).unwrap_or_else(|error| throw(error)))
+    }
+}
