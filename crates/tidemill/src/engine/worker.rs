@@ -98,6 +98,7 @@ impl Engine {
             ));
         }
         let topology = Topology { process: config.index(), processes: config.processes(), threads: config.workers() };
+        leave_losses_to_control();
         let cluster = Cluster::connect(config, BuildId::of_executable()?, CONNECT_TIMEOUT)?;
         let (sockets, control) = cluster.into_parts(end_process(config.addresses().to_vec()), Timing::default())?;
         let hooks = Hooks::default();
@@ -257,11 +258,23 @@ impl Drop for Engine {
     }
 }
 
+/// When a process is lost, timely's threads panic, each with a trace. The control channel tells the same in one line.
+fn leave_losses_to_control() {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let told = panic_message(panic.payload()).starts_with("timely communication error");
+        if !told {
+            others(panic);
+        }
+    }));
+}
+
 /// A worker that died alone would leave the others waiting for ever, so a panic that gets here ends the process.
 fn run_worker(worker: &mut Worker, shared: &Shared, inbox: usize) {
     let run = AssertUnwindSafe(|| serve(worker, shared, &shared.inboxes[inbox]));
     if let Err(panic) = catch_unwind(run) {
         if !shared.alone {
+            tracing::debug!(worker = inbox, message = panic_message(&*panic), "a worker lost its connections");
             // Most likely a connection broke. The control channel knows which, says it, and ends this process.
             Interrupt::new().wait_timeout(BLAME_GRACE);
         }

@@ -117,7 +117,7 @@ impl JobScheduler {
     }
 
     fn agree(&self, outcome: Result<()>) -> Result<()> {
-        self.graph.session.runner().agree(Session::scope(), outcome)
+        self.graph.session.agree(outcome)
     }
 
     /// Makes the batch final, or undoes what it changed; then drops what nothing asks for any more.
