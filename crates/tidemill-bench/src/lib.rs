@@ -5,4 +5,5 @@
 
 pub mod hand;
 pub mod measure;
+pub mod ours;
 pub mod words;

@@ -43,11 +43,12 @@ fn said(line: &str) -> Option<(usize, String)> {
 fn finish(mut child: Child, mut stdout: impl Read) -> Ended {
     let mut text = String::new();
     let mut stderr = child.stderr.take().unwrap();
-    let errors = std::thread::spawn(move || {
+    let read = move || {
         let mut errors = String::new();
         stderr.read_to_string(&mut errors).unwrap();
         errors
-    });
+    };
+    let errors = std::thread::Builder::new().name("errors".into()).spawn(read).unwrap();
     stdout.read_to_string(&mut text).unwrap();
     let code = child.wait().unwrap().code();
     Ended { code, said: text.lines().filter_map(said).collect(), errors: errors.join().unwrap() }
@@ -135,6 +136,23 @@ fn a_socket_is_read_by_one_process_and_a_signal_drains_all() {
         let ended = finish(child, stdout);
         assert_eq!(ended.code, Some(0), "{}", ended.errors);
         assert_eq!(ended.said.iter().filter(|(_, what)| what == "ended").count(), processes, "{}", ended.errors);
+    }
+}
+
+#[test]
+fn state_and_windows_give_the_same_answers() {
+    let (alone, together) = (succeed(1, "stateful"), succeed(3, "stateful"));
+    assert_eq!(alone.said_by(0).len(), 6);
+    assert_eq!(together.said_by(0), alone.said_by(0));
+    assert!(alone.said_by(0)[1].contains("(0, (735, Some(735)))"), "{:?}", alone.said);
+}
+
+#[test]
+fn threads_of_one_program_run_jobs_in_an_order_that_all_processes_keep() {
+    let (alone, together) = (succeed(1, "threads"), succeed(3, "threads"));
+    assert_eq!(alone.said_by(0), ["threads [145, 145] accumulated 1000"]);
+    for process in 0..3 {
+        assert_eq!(together.said_by(process), alone.said_by(0));
     }
 }
 

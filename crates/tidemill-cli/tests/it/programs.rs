@@ -22,6 +22,8 @@ fn program() {
         "batch" => batch(),
         "stream" => stream(),
         "socket" => socket(),
+        "stateful" => stateful(),
+        "threads" => threads(),
         "failing task" => failing_task(),
         "failing output" => failing_output(),
         "failing follower" => failing_follower(),
@@ -208,4 +210,58 @@ fn latency() -> Result<()> {
     times.sort();
     say(&format!("p50 {:?} p99 {:?}", times[500], times[990]));
     Ok(())
+}
+
+/// Running sums and first sights by key, over batches some of which are empty, with a window on top.
+fn stateful() -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("tidemill-stateful-{}", std::process::id()));
+    let config = config().set(keys::QUEUE_STREAM_ALLOW_CHECKPOINT, true);
+    let ssc = StreamingContext::new(&Context::new(config)?, milliseconds(20))?;
+    ssc.checkpoint(&folder)?;
+    let (numbers, queue) = ssc.queue_stream::<i64>(true);
+    for batch in 0..6 {
+        queue.push(ssc.context().range(0, 100 * (batch % 3), 1, 4));
+    }
+    let pairs = numbers.map(|n| (n % 7, n));
+    let sums = pairs.update_state_by_key(|new: &[i64], old: Option<i64>| Some(old.unwrap_or(0) + new.iter().sum::<i64>()));
+    let windowed = pairs.reduce_by_key_and_window(|a, b| a + b, milliseconds(40), milliseconds(20));
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    let seen = answers.clone();
+    let both = sums.transform_with(&windowed, |sums, windowed, _| Ok(sums.left_outer_join(&windowed)));
+    both.for_each_batch(move |mut batch, _| {
+        batch.sort();
+        seen.lock().unwrap().push(batch);
+        Ok::<(), Error>(())
+    });
+    ssc.start()?;
+    let watch = Stopwatch::start();
+    while index() == 0 && answers.lock().unwrap().len() < 6 && watch.elapsed() < Duration::from_secs(20) {
+        ssc.await_termination_or_timeout(milliseconds(5))?;
+    }
+    ssc.stop_gracefully()?;
+    answers.lock().unwrap().iter().take(6).for_each(|batch| say(&format!("state {batch:?}")));
+    Ok(std::fs::remove_dir_all(folder)?)
+}
+
+/// Two threads of the program run jobs at a time, over one dataset whose shuffle only one of them has to run.
+fn threads() -> Result<()> {
+    let sc = Context::new(config())?;
+    let seen = sc.long_accumulator("records");
+    let adding = seen.clone();
+    let sums = sc.range(0, 1_000, 1, 6).map(move |n| (n % 10, adding_one(&adding, n))).reduce_by_key(|a, b| a + b);
+    let sums = &sums;
+    let counts = std::thread::scope(|scope| -> Result<Vec<u64>> {
+        let threads = ["left", "right"].map(|name| {
+            let count = move || (0..20).map(|n| sums.filter(move |(key, _)| *key < n).count()).sum::<Result<u64>>();
+            std::thread::Builder::new().name(name.into()).spawn_scoped(scope, count).unwrap()
+        });
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })?;
+    say(&format!("threads {counts:?} accumulated {}", seen.value()));
+    Ok(())
+}
+
+fn adding_one(records: &tidemill::Accumulator<i64>, n: i64) -> i64 {
+    records.add(1);
+    n
 }

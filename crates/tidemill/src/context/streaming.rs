@@ -285,7 +285,8 @@ impl StreamingContext {
     pub fn queue_stream<T: Data>(&self, one_at_a_time: bool) -> (DStream<T>, RddQueue<T>) {
         let site = Site::here("queue_stream");
         let queue = RddQueue::new();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site, read: Mutex::default() };
+        let graph = self.inner.graph.clone();
+        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site, graph, read: Mutex::default() };
         (self.input(site, input), queue)
     }
 

@@ -59,6 +59,11 @@ pub(crate) enum ReceiverEvent {
 
 /// Where records come from.
 pub(crate) trait Input<T>: Send + Sync + 'static {
+    /// An error if the program cannot run with this input; called before anything starts.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Called once, when the context starts, in the process that drives.
     fn start(&self) -> Result<()> {
         Ok(())
@@ -95,6 +100,7 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
 pub(crate) trait ErasedInput: Send + Sync {
     fn id(&self) -> usize;
     fn site(&self) -> Site;
+    fn check(&self) -> Result<()>;
     fn start(&self) -> Result<()>;
     fn stop(&self, interrupt: &Interrupt);
     fn pick(&self, time: Time) -> Result<Slice>;
@@ -125,6 +131,9 @@ impl<T: Data> ErasedInput for InputCore<T> {
     }
     fn site(&self) -> Site {
         self.site
+    }
+    fn check(&self) -> Result<()> {
+        self.input.check()
     }
     fn start(&self) -> Result<()> {
         self.input.start()

@@ -10,8 +10,14 @@ pub(crate) mod output;
 pub(crate) mod state;
 
 mod combine;
+mod map_with_state;
+mod stateful;
 mod transform;
+mod update_state;
+mod window;
 
 pub use graph::ContextState;
+pub use map_with_state::{MapWithStateDStream, State, StateSpec};
 pub use node::DStream;
 pub(crate) use transform::guarded_driver as transform_guarded;
+pub use update_state::StateOptions;

@@ -3,7 +3,7 @@
 use super::graph::Graph;
 use crate::{
     base::{Data, Error, Misuse, Result, Time, time::ms},
-    rdd::{Rdd, Site, StorageLevel},
+    rdd::{Rdd, Session, Site, StorageLevel},
 };
 use std::{
     collections::BTreeMap,
@@ -53,7 +53,7 @@ pub(crate) trait ErasedStream: Send + Sync {
     fn remember(&self, duration: Duration);
     /// Checks the settings that can only be judged at start.
     fn validate(&self) -> Result<()>;
-    /// Brings resident state to `time` even where no output asked for it.
+    /// Brings state and what is kept for later to `time` even where no output asked for it.
     fn advance(&self, time: Time) -> Result<()>;
     /// The batch succeeded: state of `time` is final.
     fn commit(&self, time: Time);
@@ -62,13 +62,19 @@ pub(crate) trait ErasedStream: Send + Sync {
     /// Drops the datasets that nothing can ask for after the batch at `time`.
     fn forget(&self, time: Time);
     fn has_state(&self) -> bool;
-    fn persist_as_parent(&self);
+    /// Whether its batches depend on state, its own or that of a stream before it.
+    fn rests_on_state(&self) -> bool;
+    /// Keeps its datasets, for a stream that reads them after their own batch.
+    fn keep_for_later(&self);
+    fn is_kept_for_later(&self) -> bool;
+    fn session(&self) -> Arc<Session>;
 }
 
 #[derive(Default)]
 struct Settings {
     storage: StorageLevel,
     checkpoint_interval: Option<Duration>,
+    kept_for_later: bool,
 }
 
 pub(crate) struct StreamCore<T> {
@@ -282,14 +288,18 @@ impl<T: Data> ErasedStream for StreamCore<T> {
         Ok(())
     }
 
+    /// A stream that is kept for later makes its dataset now, while its inputs are at hand; one that rests on state
+    /// also computes it now, for the state goes on.
     fn advance(&self, time: Time) -> Result<()> {
-        let Some(state) = self.op.state() else { return Ok(()) };
+        let kept = self.is_kept_for_later();
         // On several processes each sees only its own partitions, and all must decide alike.
-        let alone = self.graph.session.processes() == 1;
-        if !self.is_valid(time) || (alone && state.is_at(time)) {
+        let shared = self.graph.session.is_shared();
+        let behind = self.op.state().is_some_and(|state| shared || !state.is_at(time));
+        if !self.is_valid(time) || !(kept || behind) {
             return Ok(());
         }
-        if let Some(rdd) = self.at(time)? {
+        let Some(rdd) = self.at(time)? else { return Ok(()) };
+        if behind || (kept && self.rests_on_state() && (shared || rdd.storage().all().is_none())) {
             rdd.run(self.site.step("advance the state"), |rdd, partition, task| {
                 let _ = rdd.chunks(partition, task).next();
             })?;
@@ -331,10 +341,23 @@ impl<T: Data> ErasedStream for StreamCore<T> {
         self.op.state().is_some()
     }
 
-    fn persist_as_parent(&self) {
+    fn rests_on_state(&self) -> bool {
+        self.has_state() || self.op.parents().iter().any(|parent| parent.rests_on_state())
+    }
+
+    fn keep_for_later(&self) {
         let mut settings = self.settings();
+        settings.kept_for_later = true;
         if settings.storage == StorageLevel::None {
             settings.storage = StorageLevel::MemoryOnly;
         }
+    }
+
+    fn is_kept_for_later(&self) -> bool {
+        self.settings().kept_for_later
+    }
+
+    fn session(&self) -> Arc<Session> {
+        self.graph.session.clone()
     }
 }

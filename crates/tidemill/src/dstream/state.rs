@@ -1,13 +1,14 @@
 //! State that stays in the workers from batch to batch, partition by partition.
 //!
 //! A batch changes it in place but keeps what is needed to undo: if any output of the batch fails, the state is rolled
-//! back, and a batch that failed leaves no trace.
+//! back, and a batch that failed leaves no trace. What the state emits is read from it chunk by chunk, never copied as a
+//! whole.
 
 use crate::{
     base::{Data, Error, Result, Time},
     rdd::{
-        Lineage, Parent, Rdd, RddNode, Site, TaskContext,
-        chunk::Chunks,
+        Lineage, Parent, PartitionerId, Rdd, RddNode, Site, TaskContext,
+        chunk::{CHUNK_RECORDS, Chunks},
         task::{Cursor, guarded},
     },
 };
@@ -22,27 +23,39 @@ pub(crate) trait StatePartition: Send + 'static {
     type In: Data;
     /// Records of the state given at the start.
     type Initial: Data;
-    /// Records that the operator emits.
-    type Out: Data;
 
-    /// Takes in the state given at the start, before the first batch.
+    /// Takes in the state given at the start, before the first batch; what an earlier try left is dropped.
     fn load(&mut self, time: Time, initial: &mut dyn Iterator<Item = Self::Initial>);
 
-    /// Applies the batch at `time`; what it changes can be undone until `commit`.
-    fn apply(&mut self, time: Time, inputs: Inputs<'_, Self::In>, cursor: &Cursor);
-
-    /// What the operator emits for the batch that was applied last.
-    fn emit(&self) -> Vec<Self::Out>;
+    /// Applies the batch at `time`; what it changes can be undone until `commit`, also if it panics half-way.
+    fn apply(&mut self, time: Time, batch: Chunks<'_, Self::In>, cursor: &Cursor);
 
     /// Makes the last batch final.
     fn commit(&mut self);
 
-    /// Undoes the last batch.
+    /// Undoes the last batch, as far as it was applied.
     fn roll_back(&mut self);
 }
 
-/// The records of a batch for one state partition; one iterator for each pane that enters.
-pub(crate) type Inputs<'a, T> = Vec<(Time, Box<dyn Iterator<Item = T> + 'a>)>;
+/// Emits a chunk of what a partition has from a position on; the position after it, `None` at the end.
+pub(crate) type Emit<P, T> = fn(&P, usize, &mut Vec<T>) -> Option<usize>;
+
+/// Emits what `pair` makes of the slots from `from` on, as an [`Emit`] does.
+#[inline]
+pub(crate) fn emit_slots<T>(
+    slots: usize,
+    from: usize,
+    chunk: &mut Vec<T>,
+    mut record: impl FnMut(usize) -> Option<T>,
+) -> Option<usize> {
+    for slot in from..slots {
+        if chunk.len() == CHUNK_RECORDS {
+            return Some(slot);
+        }
+        chunk.extend(record(slot));
+    }
+    None
+}
 
 /// What the scheduler sees of the state of an operator.
 pub(crate) trait ResidentState: Send + Sync {
@@ -55,23 +68,35 @@ pub(crate) trait ResidentState: Send + Sync {
 struct Versioned<P> {
     partition: P,
     loaded: bool,
+    /// The last batch that is final, and the one that may still be undone.
     committed: Option<Time>,
     pending: Option<Time>,
+    /// The last batch that ended, well or badly: no batch up to it is applied any more.
+    ended: Option<Time>,
+}
+
+impl<P> Versioned<P> {
+    fn is_at(&self, time: Time) -> bool {
+        self.pending.or(self.committed) == Some(time)
+    }
 }
 
 /// The state of one operator.
-pub(crate) struct State<P> {
+pub(crate) struct Resident<P> {
     partitions: Vec<Mutex<Versioned<P>>>,
     /// Which of them this process computes.
     here: Vec<usize>,
+    /// Whether those are all.
+    alone: bool,
 }
 
-impl<P: StatePartition> State<P> {
+impl<P: StatePartition> Resident<P> {
     pub(crate) fn new(partitions: usize, process: (usize, usize), mut make: impl FnMut() -> P) -> Arc<Self> {
-        let versioned = |partition| Versioned { partition, loaded: false, committed: None, pending: None };
+        let versioned = |partition| Versioned { partition, loaded: false, committed: None, pending: None, ended: None };
         Arc::new(Self {
             partitions: (0..partitions).map(|_| Mutex::new(versioned(make()))).collect(),
             here: (0..partitions).filter(|partition| partition % process.1 == process.0).collect(),
+            alone: process.1 == 1,
         })
     }
 
@@ -83,18 +108,16 @@ impl<P: StatePartition> State<P> {
         self.partitions[partition].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether no batch was ever applied.
-    fn is_new(&self) -> bool {
-        (0..self.partitions.len()).all(|partition| !self.lock(partition).loaded)
+    /// Whether every partition has taken in the state given at the start. Never on several processes: each sees only
+    /// its own partitions, and all must plan alike.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.alone && self.here.iter().all(|&partition| self.lock(partition).loaded)
     }
 }
 
-impl<P: StatePartition> ResidentState for State<P> {
+impl<P: StatePartition> ResidentState for Resident<P> {
     fn is_at(&self, time: Time) -> bool {
-        self.here.iter().all(|&partition| {
-            let versioned = self.lock(partition);
-            versioned.pending == Some(time) || versioned.committed >= Some(time)
-        })
+        self.here.iter().all(|&partition| self.lock(partition).is_at(time))
     }
 
     fn commit(&self, time: Time) {
@@ -105,6 +128,7 @@ impl<P: StatePartition> ResidentState for State<P> {
                 versioned.pending = None;
                 versioned.committed = Some(time);
             }
+            versioned.ended = versioned.ended.max(Some(time));
         }
     }
 
@@ -115,26 +139,25 @@ impl<P: StatePartition> ResidentState for State<P> {
                 versioned.partition.roll_back();
                 versioned.pending = None;
             }
+            versioned.ended = versioned.ended.max(Some(time));
         }
     }
 }
 
-/// The Rdd that a stateful operator emits for one batch; computing it applies the batch.
-pub(crate) struct StateRdd<P: StatePartition> {
-    pub(crate) state: Arc<State<P>>,
+/// What one batch does to the state of an operator: applied once, whichever of the operator's streams is read first.
+pub(crate) struct StateBatch<P: StatePartition> {
+    pub(crate) state: Arc<Resident<P>>,
     pub(crate) site: Site,
     pub(crate) time: Time,
-    /// What enters the state, oldest first; each with as many partitions as the state.
-    pub(crate) inputs: Vec<(Time, Rdd<P::In>)>,
+    /// What enters the state, with as many partitions as the state; `None` where the parent has no batch.
+    pub(crate) input: Option<Rdd<P::In>>,
+    /// Only a parent of the first batch.
     pub(crate) initial: Option<Rdd<P::Initial>>,
-    pub(crate) partitioner: Option<crate::rdd::PartitionerId>,
 }
 
-impl<P: StatePartition> StateRdd<P> {
-    /// The initial state is only a parent of the first batch.
-    pub(crate) fn with_initial(mut self, initial: Option<&Rdd<P::Initial>>) -> Self {
-        self.initial = initial.filter(|_| self.state.is_new()).cloned();
-        self
+impl<P: StatePartition> StateBatch<P> {
+    fn parents(&self) -> Vec<Parent> {
+        self.input.iter().map(Rdd::as_parent).chain(self.initial.iter().map(Rdd::as_parent)).collect()
     }
 
     fn apply(&self, versioned: &mut Versioned<P>, partition: usize, task: &TaskContext) {
@@ -146,14 +169,11 @@ impl<P: StatePartition> StateRdd<P> {
                     versioned.partition.load(self.time, &mut initial);
                     versioned.loaded = true;
                 }
-                let inputs: Inputs<'_, P::In> = self
-                    .inputs
-                    .iter()
-                    .map(|(time, rdd)| {
-                        (*time, Box::new(rdd.records(partition, task)) as Box<dyn Iterator<Item = P::In>>)
-                    })
-                    .collect();
-                versioned.partition.apply(self.time, inputs, &cursor);
+                let batch: Chunks<'_, P::In> = match &self.input {
+                    Some(rdd) => rdd.chunks(partition, task),
+                    None => Box::new(std::iter::empty()),
+                };
+                versioned.partition.apply(self.time, batch, &cursor);
             });
         }));
         if let Err(panic) = outcome {
@@ -163,44 +183,66 @@ impl<P: StatePartition> StateRdd<P> {
         versioned.pending = Some(self.time);
     }
 
+    /// Applies the batch if that is still to be done.
     fn bring_to_time(&self, versioned: &mut Versioned<P>, partition: usize, task: &TaskContext) -> Result<()> {
-        match (versioned.pending, versioned.committed) {
-            (Some(pending), _) if pending == self.time => Ok(()),
-            (None, Some(committed)) if committed == self.time => Ok(()),
-            (None, committed) if committed.is_none_or(|committed| committed < self.time) => {
-                self.apply(versioned, partition, task);
-                Ok(())
-            }
-            (pending, committed) => Err(Error::invalid(format!(
-                "\"{}\" was asked for the batch of {}, but its state has gone on to {}; persist the stream to read \
-                 older batches of it",
-                self.site,
-                self.time,
-                pending.or(committed).unwrap_or_default()
-            ))),
+        if versioned.is_at(self.time) {
+            return Ok(());
         }
+        if versioned.pending.is_none() && versioned.ended.is_none_or(|ended| ended < self.time) {
+            self.apply(versioned, partition, task);
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "\"{}\" was asked for the batch of {}, but its state is that of {}; persist the stream to read older \
+             batches of it",
+            self.site,
+            self.time,
+            versioned.pending.or(versioned.committed).unwrap_or_default()
+        )))
     }
 }
 
-impl<P: StatePartition> Lineage for StateRdd<P> {
+/// What an operator emits of its state for one batch; computing it applies the batch.
+pub(crate) struct StateRdd<P: StatePartition, T> {
+    pub(crate) batch: Arc<StateBatch<P>>,
+    pub(crate) emit: Emit<P, T>,
+    pub(crate) partitioner: Option<PartitionerId>,
+}
+
+impl<P: StatePartition, T: Data> Lineage for StateRdd<P, T> {
     fn partitions(&self) -> usize {
-        self.state.partitions()
+        self.batch.state.partitions()
     }
     fn parents(&self) -> Vec<Parent> {
-        let inputs = self.inputs.iter().map(|(_, rdd)| rdd.as_parent());
-        inputs.chain(self.initial.iter().map(Rdd::as_parent)).collect()
+        self.batch.parents()
     }
-    fn partitioner(&self) -> Option<crate::rdd::PartitionerId> {
+    fn partitioner(&self) -> Option<PartitionerId> {
         self.partitioner.clone()
     }
 }
 
-impl<P: StatePartition> RddNode<P::Out> for StateRdd<P> {
-    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, P::Out> {
-        let mut versioned = self.state.lock(partition);
-        task.expect(self.bring_to_time(&mut versioned, partition, task));
-        let out = guarded(&self.site, task, &Cursor::default(), || versioned.partition.emit());
-        drop(versioned);
-        Box::new(crate::rdd::chunk::Chunked(out.into_iter()))
+impl<P: StatePartition, T: Data> RddNode<T> for StateRdd<P, T> {
+    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
+        let mut position = Some(0);
+        Box::new(std::iter::from_fn(move || {
+            while let Some(from) = position {
+                let mut chunk = Vec::with_capacity(CHUNK_RECORDS);
+                position = self.chunk(from, &mut chunk, partition, task);
+                if !chunk.is_empty() {
+                    return Some(chunk);
+                }
+            }
+            None
+        }))
+    }
+}
+
+impl<P: StatePartition, T: Data> StateRdd<P, T> {
+    /// The lock is held for one chunk only, so that a reader may read two partitions at once, or one twice.
+    fn chunk(&self, from: usize, chunk: &mut Vec<T>, partition: usize, task: &TaskContext) -> Option<usize> {
+        let batch = &self.batch;
+        let mut versioned = batch.state.lock(partition);
+        task.expect(batch.bring_to_time(&mut versioned, partition, task));
+        guarded(&batch.site, task, &Cursor::default(), || (self.emit)(&versioned.partition, from, chunk))
     }
 }

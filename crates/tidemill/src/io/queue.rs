@@ -1,8 +1,11 @@
 //! A queue of datasets as an input: for tests and for programs that make their own batches.
 
 use crate::{
-    base::{Data, Result, Time, clock::Stopwatch},
-    dstream::input::{Input, Slice},
+    base::{Data, Misuse, Result, Time, clock::Stopwatch, keys},
+    dstream::{
+        graph::Graph,
+        input::{Input, Slice},
+    },
     rdd::{Rdd, Session, Site},
 };
 use std::{
@@ -118,6 +121,7 @@ pub(crate) struct QueueInput<T> {
     pub(crate) one_at_a_time: bool,
     pub(crate) default: Option<Rdd<T>>,
     pub(crate) site: Site,
+    pub(crate) graph: Arc<Graph>,
     pub(crate) read: Mutex<BTreeMap<Time, Range<usize>>>,
 }
 
@@ -128,6 +132,14 @@ impl<T> QueueInput<T> {
 }
 
 impl<T: Data> Input<T> for QueueInput<T> {
+    fn check(&self) -> Result<()> {
+        let checkpointed = self.graph.session.extensions.checkpoint_dir.get().is_some();
+        if checkpointed && !self.graph.config.get(&keys::QUEUE_STREAM_ALLOW_CHECKPOINT)? {
+            return Err(Misuse::QueueWithCheckpoint.into());
+        }
+        Ok(())
+    }
+
     fn pick(&self, _time: Time) -> Result<Slice> {
         let mut items = self.queue.items();
         let from = items.unpicked;

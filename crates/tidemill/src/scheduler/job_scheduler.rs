@@ -60,7 +60,8 @@ pub(crate) struct JobScheduler {
     pub(super) timer_stop: Interrupt,
     pub(super) max_failures: usize,
     pub(super) first_backlog_warning: usize,
-    pub(super) has_state: bool,
+    /// Whether some stream has to follow every batch, asked for or not.
+    pub(super) must_advance: bool,
     last_cut: Mutex<Option<Time>>,
     backlog_warning: Mutex<usize>,
     progress: Mutex<Progress>,
@@ -94,7 +95,7 @@ impl JobScheduler {
             timer_stop: Interrupt::new(),
             max_failures: config.task_max_failures()?,
             first_backlog_warning,
-            has_state: graph.streams().iter().any(|stream| stream.has_state()),
+            must_advance: graph.streams().iter().any(|stream| stream.has_state() || stream.is_kept_for_later()),
             last_cut: Mutex::default(),
             backlog_warning: Mutex::new(first_backlog_warning),
             progress: Mutex::default(),
@@ -331,6 +332,7 @@ fn check(graph: &Graph, jobs: usize) -> Result<()> {
     for output in &outputs {
         output.stream.remember(graph.remember.get().copied().unwrap_or_default());
     }
+    graph.inputs().iter().try_for_each(|input| input.check())?;
     for stream in graph.streams() {
         stream.remember(graph.remember.get().copied().unwrap_or_default());
         stream.validate()?;

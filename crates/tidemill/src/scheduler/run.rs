@@ -108,9 +108,9 @@ impl JobScheduler {
         }
     }
 
-    /// Brings the state that no output asked for to this batch as well.
+    /// Brings to this batch what no output asked for but later batches need.
     fn advance(&self, time: Time) -> Result<()> {
-        if !self.has_state {
+        if !self.must_advance {
             return Ok(());
         }
         self.agree(self.graph.streams().iter().try_for_each(|stream| stream.advance(time)))

@@ -1,3 +1,5 @@
+//! Slots stay right through growth, removal and reuse.
+
 use super::SlotMap;
 
 #[test]

@@ -1,0 +1,249 @@
+//! One partition of the state of a `map_with_state`.
+//!
+//! A batch changes the states in place and logs what it replaced; the states themselves are moved into the log, never
+//! cloned. For timeouts, each batch leaves a list of the keys it touched: as batches get old, only the keys on their
+//! lists are looked at.
+
+use super::{
+    Update,
+    state::{Change, State},
+};
+use crate::{
+    base::{Data, Key, Time},
+    dstream::state::{StatePartition, emit_slots},
+    rdd::{SlotMap, chunk::Chunks, task::Cursor},
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+pub(crate) struct Sessions<K, V, S, M> {
+    f: Arc<Update<K, V, S, M>>,
+    slots: SlotMap<K>,
+    states: Vec<Option<S>>,
+    timers: Option<Timers>,
+    /// What the last batch gave.
+    mapped: Vec<M>,
+    /// The state under the function's hands, and its slot.
+    open: State<S>,
+    open_slot: Option<usize>,
+    /// What the last batch replaced, in its order.
+    replaced: Vec<(u32, Option<S>)>,
+    /// Slots that the last batch made, and slots whose state it removed.
+    added: Vec<u32>,
+    removed: Vec<u32>,
+}
+
+impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
+    pub(super) fn new(f: Arc<Update<K, V, S, M>>, timeout: Option<Duration>) -> Self {
+        Self {
+            f,
+            slots: SlotMap::default(),
+            states: Vec::new(),
+            timers: timeout.map(Timers::new),
+            mapped: Vec::new(),
+            open: State::default(),
+            open_slot: None,
+            replaced: Vec::new(),
+            added: Vec::new(),
+            removed: Vec::new(),
+        }
+    }
+
+    pub(super) fn emit_mapped(&self, from: usize, chunk: &mut Vec<M>) -> Option<usize> {
+        emit_slots(self.mapped.len(), from, chunk, |index| Some(self.mapped[index].clone()))
+    }
+
+    pub(super) fn emit_states(&self, from: usize, chunk: &mut Vec<(K, S)>) -> Option<usize> {
+        emit_slots(self.states.len(), from, chunk, |slot| {
+            Some((self.slots.key(slot).clone(), self.states[slot].clone()?))
+        })
+    }
+
+    fn slot(&mut self, key: K) -> usize {
+        let (slot, new) = self.slots.slot(key);
+        if new {
+            self.added.push(slot as u32);
+            if slot == self.states.len() {
+                self.states.push(None);
+            }
+        }
+        slot
+    }
+
+    /// Calls the function for a slot and does what it did to the state.
+    fn call(&mut self, time: Time, slot: usize, value: Option<V>, timing_out: bool) {
+        self.open.open(self.states[slot].take(), timing_out);
+        self.open_slot = Some(slot);
+        let mapped = (self.f)(time, self.slots.key(slot), value, &mut self.open);
+        self.open_slot = None;
+        let (state, change, before) = self.open.close();
+        if timing_out {
+            self.replaced.push((slot as u32, state));
+            self.removed.push(slot as u32);
+        } else {
+            if change != Change::None {
+                self.replaced.push((slot as u32, before));
+            }
+            if change == Change::Removed {
+                self.removed.push(slot as u32);
+            } else if state.is_some()
+                && let Some(timers) = &mut self.timers
+            {
+                timers.touch(slot, time);
+            }
+            self.states[slot] = state;
+        }
+        self.mapped.extend(mapped);
+    }
+
+    /// Ends the keys for which nothing came for too long.
+    fn time_out(&mut self, time: Time) {
+        while let Some((slot, touched)) = self.timers.as_mut().and_then(|timers| timers.next_due(time)) {
+            let slot = slot as usize;
+            let due = self.timers.as_ref().is_some_and(|timers| timers.touched[slot] == touched);
+            if due && self.states[slot].is_some() {
+                self.call(time, slot, None, true);
+            }
+        }
+    }
+}
+
+impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> {
+    type In = (K, V);
+    type Initial = (K, S);
+
+    fn load(&mut self, time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
+        (self.slots, self.states) = (SlotMap::default(), Vec::new());
+        let mut timers = self.timers.take().map(|timers| Timers::new(timers.timeout));
+        for (key, state) in initial {
+            let slot = self.slot(key);
+            self.states[slot] = Some(state);
+            if let Some(timers) = &mut timers {
+                timers.touch(slot, time);
+            }
+        }
+        self.added.clear();
+        self.timers = timers.map(|mut timers| {
+            timers.commit();
+            timers
+        });
+    }
+
+    fn apply(&mut self, time: Time, batch: Chunks<'_, (K, V)>, cursor: &Cursor) {
+        self.mapped.clear();
+        if let Some(timers) = &mut self.timers {
+            timers.now = time;
+        }
+        for chunk in batch {
+            self.mapped.reserve(chunk.len());
+            // All slots of a chunk first: the look-ups do not depend on one another, so they wait for memory together.
+            let records: Vec<(u32, V)> = chunk.into_iter().map(|(key, value)| (self.slot(key) as u32, value)).collect();
+            for (slot, value) in records {
+                cursor.step();
+                self.call(time, slot as usize, Some(value), false);
+            }
+        }
+        self.time_out(time);
+    }
+
+    fn commit(&mut self) {
+        self.replaced.clear();
+        for slot in self.added.drain(..).chain(self.removed.drain(..)) {
+            if self.states[slot as usize].is_none() {
+                self.slots.remove(slot as usize);
+            }
+        }
+        if let Some(timers) = &mut self.timers {
+            timers.commit();
+        }
+    }
+
+    fn roll_back(&mut self) {
+        if let Some(slot) = self.open_slot.take() {
+            self.states[slot] = self.open.give_up();
+        }
+        for (slot, state) in self.replaced.drain(..).rev() {
+            self.states[slot as usize] = state;
+        }
+        self.removed.clear();
+        for slot in self.added.drain(..) {
+            self.slots.remove(slot as usize);
+        }
+        self.mapped.clear();
+        if let Some(timers) = &mut self.timers {
+            timers.roll_back();
+        }
+    }
+}
+
+/// When each key was touched last, and which keys each batch touched.
+struct Timers {
+    timeout: Duration,
+    touched: Vec<Time>,
+    batches: VecDeque<(Time, Vec<u32>)>,
+    now: Time,
+    /// The keys that the last batch touched, and when they were touched before.
+    touching: Vec<(u32, Time)>,
+    /// How many keys of the oldest list, and how many lists, the last batch has looked at.
+    seen: usize,
+    seen_batches: usize,
+}
+
+/// Of a slot that was never touched.
+const NEVER: Time = Time::from_ms(u64::MAX);
+
+impl Timers {
+    fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            touched: Vec::new(),
+            batches: VecDeque::new(),
+            now: NEVER,
+            touching: Vec::new(),
+            seen: 0,
+            seen_batches: 0,
+        }
+    }
+
+    #[inline]
+    fn touch(&mut self, slot: usize, time: Time) {
+        self.now = time;
+        if slot >= self.touched.len() {
+            self.touched.resize(slot + 1, NEVER);
+        }
+        if self.touched[slot] != time {
+            self.touching.push((slot as u32, self.touched[slot]));
+            self.touched[slot] = time;
+        }
+    }
+
+    /// The next key on the list of a batch that is older than the timeout at `time`, and when that batch was.
+    fn next_due(&mut self, time: Time) -> Option<(u32, Time)> {
+        loop {
+            let (touched, slots) = self.batches.get(self.seen_batches)?;
+            if *touched + self.timeout >= time {
+                return None;
+            }
+            if let Some(&slot) = slots.get(self.seen) {
+                self.seen += 1;
+                return Some((slot, *touched));
+            }
+            (self.seen, self.seen_batches) = (0, self.seen_batches + 1);
+        }
+    }
+
+    fn commit(&mut self) {
+        self.batches.drain(..std::mem::take(&mut self.seen_batches));
+        self.seen = 0;
+        if !self.touching.is_empty() {
+            let slots = self.touching.drain(..).map(|(slot, _)| slot).collect();
+            self.batches.push_back((self.now, slots));
+        }
+    }
+
+    fn roll_back(&mut self) {
+        (self.seen, self.seen_batches) = (0, 0);
+        for (slot, touched) in self.touching.drain(..).rev() {
+            self.touched[slot as usize] = touched;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! A reduced window whose function has an inverse: a total for each key, to which batches are added as they enter and
+//! from which they are subtracted as they leave.
+//!
+//! A key leaves with its last record, so the result is always what a recomputation would give.
+
+use super::Window;
+use crate::{
+    base::{Data, Key, Time},
+    dstream::state::{StatePartition, emit_slots},
+    rdd::{SlotMap, chunk::Chunks, task::Cursor},
+};
+use std::{collections::VecDeque, sync::Arc};
+
+/// What one batch brought: values by slot. A slot may occur several times, once for each map partition.
+struct Pane<V> {
+    time: Time,
+    values: Vec<(u32, V)>,
+}
+
+/// The value of a key in the window, of so many values that are still in it.
+#[derive(Clone)]
+struct Total<V> {
+    value: V,
+    count: u32,
+}
+
+pub(super) struct InverseWindow<K, V, F, G> {
+    window: Window,
+    reduce: Arc<F>,
+    inverse: Arc<G>,
+    slots: SlotMap<K>,
+    totals: Vec<Option<Total<V>>>,
+    panes: VecDeque<Pane<V>>,
+    /// The last batch, until it is final.
+    entering: Vec<(u32, V)>,
+    entering_at: Time,
+    /// What each of its values replaced; of a new key there was nothing.
+    replaced: Vec<Option<V>>,
+}
+
+impl<K: Key, V: Data, F, G> InverseWindow<K, V, F, G>
+where
+    F: Fn(V, V) -> V,
+    G: Fn(V, V) -> V,
+{
+    pub(super) fn new(window: Window, reduce: Arc<F>, inverse: Arc<G>) -> Self {
+        Self {
+            window,
+            reduce,
+            inverse,
+            slots: SlotMap::default(),
+            totals: Vec::new(),
+            panes: VecDeque::new(),
+            entering: Vec::new(),
+            entering_at: Time::default(),
+            replaced: Vec::new(),
+        }
+    }
+
+    /// Subtracts what has left. Depends on the time alone, so it is never undone; after a panic it goes on where it was.
+    fn evict(&mut self, time: Time) {
+        let Some(left) = self.window.left_at(time) else { return };
+        while self.panes.front().is_some_and(|pane| pane.time <= left) {
+            if let Some(pane) = self.panes.front_mut() {
+                while let Some((slot, value)) = pane.values.last() {
+                    let slot = *slot as usize;
+                    let total = &mut self.totals[slot];
+                    match total {
+                        Some(total) if total.count > 1 => {
+                            total.value = (self.inverse)(total.value.clone(), value.clone());
+                            total.count -= 1;
+                        }
+                        _ => {
+                            *total = None;
+                            self.slots.remove(slot);
+                        }
+                    }
+                    pane.values.pop();
+                }
+            }
+            self.panes.pop_front();
+        }
+    }
+
+    fn enter(&mut self, key: K, value: V) {
+        let copy = value.clone();
+        let (slot, _) = self.slots.slot(key);
+        if slot == self.totals.len() {
+            self.totals.push(None);
+        }
+        let replaced = match &mut self.totals[slot] {
+            Some(total) => {
+                let new = (self.reduce)(total.value.clone(), copy);
+                total.count += 1;
+                Some(std::mem::replace(&mut total.value, new))
+            }
+            empty => {
+                *empty = Some(Total { value: copy, count: 1 });
+                None
+            }
+        };
+        self.replaced.push(replaced);
+        self.entering.push((slot as u32, value));
+    }
+
+    pub(super) fn emit(&self, from: usize, chunk: &mut Vec<(K, V)>) -> Option<usize> {
+        emit_slots(self.totals.len(), from, chunk, |slot| {
+            let total = self.totals[slot].as_ref()?;
+            Some((self.slots.key(slot).clone(), total.value.clone()))
+        })
+    }
+}
+
+impl<K, V, F, G> StatePartition for InverseWindow<K, V, F, G>
+where
+    K: Key,
+    V: Data,
+    F: Fn(V, V) -> V + Send + Sync + 'static,
+    G: Fn(V, V) -> V + Send + Sync + 'static,
+{
+    type In = (K, V);
+    type Initial = ();
+
+    fn load(&mut self, _time: Time, _initial: &mut dyn Iterator<Item = ()>) {}
+
+    fn apply(&mut self, time: Time, batch: Chunks<'_, (K, V)>, cursor: &Cursor) {
+        self.evict(time);
+        self.entering_at = time;
+        for chunk in batch {
+            self.entering.reserve(chunk.len());
+            self.replaced.reserve(chunk.len());
+            for (key, value) in chunk {
+                cursor.step();
+                self.enter(key, value);
+            }
+        }
+    }
+
+    fn commit(&mut self) {
+        self.replaced.clear();
+        let values = std::mem::take(&mut self.entering);
+        if !values.is_empty() {
+            self.panes.push_back(Pane { time: self.entering_at, values });
+        }
+    }
+
+    fn roll_back(&mut self) {
+        for ((slot, _), replaced) in self.entering.drain(..).zip(self.replaced.drain(..)).rev() {
+            let slot = slot as usize;
+            match (&mut self.totals[slot], replaced) {
+                (Some(total), Some(value)) => {
+                    total.value = value;
+                    total.count -= 1;
+                }
+                (total, _) => {
+                    *total = None;
+                    self.slots.remove(slot);
+                }
+            }
+        }
+    }
+}
