@@ -47,7 +47,9 @@ fn index() -> usize {
 
 /// A line for the test, in one piece and apart from what the test harness writes.
 fn say(what: &str) {
-    print!("\nprocess {} {what}\n", index());
+    // Formatted first: pieces would be written one by one, and the harness of another process between them.
+    let line = format!("\nprocess {} {what}\n", index());
+    print!("{line}");
 }
 
 /// The same partitions whatever the number of processes, so that the answers can be compared word by word.
@@ -223,7 +225,8 @@ fn stateful() -> Result<()> {
         queue.push(ssc.context().range(0, 100 * (batch % 3), 1, 4));
     }
     let pairs = numbers.map(|n| (n % 7, n));
-    let sums = pairs.update_state_by_key(|new: &[i64], old: Option<i64>| Some(old.unwrap_or(0) + new.iter().sum::<i64>()));
+    let sums =
+        pairs.update_state_by_key(|new: &[i64], old: Option<i64>| Some(old.unwrap_or(0) + new.iter().sum::<i64>()));
     let windowed = pairs.reduce_by_key_and_window(|a, b| a + b, milliseconds(40), milliseconds(20));
     let answers = Arc::new(Mutex::new(Vec::new()));
     let seen = answers.clone();

@@ -286,7 +286,8 @@ impl StreamingContext {
         let site = Site::here("queue_stream");
         let queue = RddQueue::new();
         let graph = self.inner.graph.clone();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default: None, site, graph, read: Mutex::default() };
+        let input =
+            QueueInput { queue: queue.clone(), one_at_a_time, default: None, site, graph, read: Mutex::default() };
         (self.input(site, input), queue)
     }
 

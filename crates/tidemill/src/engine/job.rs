@@ -35,8 +35,11 @@ impl Topology {
 
     /// The process that computes a partition of `rdd`: where its data is, which its first parent knows.
     fn home_of(&self, rdd: &Arc<dyn ErasedRdd>, partition: usize) -> usize {
+        if self.processes == 1 {
+            return 0;
+        }
         let (mut rdd, mut at) = (rdd.clone(), partition);
-        while self.processes > 1 {
+        loop {
             if let Some(process) = rdd.lineage().pinned(at) {
                 return process;
             }

@@ -19,6 +19,9 @@ use std::{
     time::Duration,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// What a process ends with if it is not in step with the others (`EX_CONFIG` of sysexits).
 const OUT_OF_STEP_EXIT_CODE: i32 = 78;
 /// Notes that may wait for somebody to hear them.

@@ -6,6 +6,9 @@ use crate::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+#[cfg(test)]
+mod tests;
+
 /// A failure that crosses to another process: what a caller can act on, and what a person reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failure {
