@@ -51,8 +51,12 @@ impl Context {
 
     /// A context as `config` describes it.
     ///
+    /// Where the environment names several processes, as `tidemill launch` does, this connects to the others and waits
+    /// for them; `docs/processes.md` says what runs where. Then it is the only context that the process can have.
+    ///
     /// # Errors
-    /// A key that is unknown or has a bad value; worker threads that cannot be started.
+    /// A key that is unknown or has a bad value; worker threads that cannot be started; other processes that do not come
+    /// up or run another program.
     pub fn new(config: Config) -> Result<Self> {
         config.check()?;
         let threads = config.worker_threads()?;
@@ -74,7 +78,8 @@ impl Context {
         &self.session
     }
 
-    /// How many partitions a dataset has unless the caller says otherwise: the number of workers.
+    /// How many partitions a dataset has unless the caller says otherwise: the number of workers of all
+    /// processes.
     pub fn default_parallelism(&self) -> usize {
         self.session.default_parallelism()
     }
