@@ -9,4 +9,4 @@ mod tests;
 
 pub use counts::WordCounts;
 pub use keyed::{InverseWindow, NaiveWindow, State};
-pub use text::{each_word, grep, socket_word_count, word_count, word_count_2};
+pub use text::{each_word, grep, grep_lines, socket_word_count, word_count, word_count_2};

@@ -106,3 +106,46 @@ impl std::fmt::Display for Row<'_> {
         )
     }
 }
+
+/// The table of results, printed line by line as they come.
+#[derive(Debug, Default)]
+pub struct Table {
+    missed: usize,
+}
+
+impl Table {
+    /// An empty table; prints its head.
+    pub fn new() -> Self {
+        say(Row::HEAD);
+        Self::default()
+    }
+
+    /// Adds a figure and that of the loop by hand.
+    pub fn row(&mut self, row: Row<'_>) {
+        self.missed += usize::from(!row.is_met());
+        say(row);
+    }
+
+    /// Adds a figure that is to be at most `most`.
+    pub fn most(&mut self, name: &str, ours: f64, most: f64) {
+        let is_met = ours <= most;
+        self.missed += usize::from(!is_met);
+        let met = if is_met { "yes" } else { "no" };
+        say(format_args!("{name:<40} | {ours:>10.2} | {:>10} | {:>5} | {most:>5} | {met}", "", "most"));
+    }
+
+    /// Adds a line of text.
+    pub fn note(&mut self, text: impl std::fmt::Display) {
+        say(format_args!("    {text}"));
+    }
+
+    /// How many goals were missed.
+    pub fn missed(&self) -> usize {
+        self.missed
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the table is what the program is for")]
+fn say(line: impl std::fmt::Display) {
+    println!("{line}");
+}

@@ -98,6 +98,23 @@ pub fn grep(text: &[u8], needle: &[u8]) -> usize {
     lines
 }
 
+/// The same, a search for each line: what a filter of lines has to do.
+///
+/// # Examples
+/// ```
+/// assert_eq!(tidemill_bench::hand::grep_lines(b"an error and error\nok\nerror\n", b"error"), 2);
+/// ```
+pub fn grep_lines(text: &[u8], needle: &[u8]) -> usize {
+    let finder = memchr::memmem::Finder::new(needle);
+    let mut start = 0;
+    let mut lines = 0;
+    for end in memchr::memchr_iter(b'\n', text) {
+        lines += usize::from(finder.find(&text[start..end]).is_some());
+        start = end + 1;
+    }
+    lines + usize::from(finder.find(&text[start..]).is_some())
+}
+
 /// Counts the words that arrive on a socket (or any other source), until its end.
 ///
 /// # Errors

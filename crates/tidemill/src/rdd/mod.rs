@@ -34,6 +34,7 @@ mod cartesian;
 mod coalesce;
 mod cogroup;
 mod group;
+mod index;
 mod join;
 mod narrow;
 mod pairs;

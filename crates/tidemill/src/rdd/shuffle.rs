@@ -84,6 +84,12 @@ impl<T: Data> Shuffle<T> {
         bucket.iter().filter(|(from, _)| *from == source).map(|(_, records)| records.clone()).collect()
     }
 
+    /// Whether what was moved to a reduce partition came from one map partition, or from none.
+    pub(crate) fn has_one_source(&self, partition: usize) -> bool {
+        let bucket = self.bucket(partition);
+        bucket.iter().all(|(source, _)| *source == bucket[0].0)
+    }
+
     /// What was moved to a reduce partition, in the order of the map partitions.
     pub(crate) fn read(&self, partition: usize) -> Vec<Arc<Vec<T>>> {
         let mut bucket = self.bucket(partition);

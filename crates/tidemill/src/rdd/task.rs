@@ -78,6 +78,11 @@ impl Cursor {
     pub(crate) fn step(&self) {
         self.0.set(self.0.get() + 1);
     }
+
+    /// Goes back over records that will be stepped over again.
+    pub(crate) fn back(&self, records: usize) {
+        self.0.set(self.0.get() - records as u64);
+    }
 }
 
 /// Runs user code; a panic in it ends the task with an error that names operator, record, partition and batch.

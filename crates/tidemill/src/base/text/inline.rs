@@ -53,7 +53,7 @@ impl Inline {
 
     /// The first `len` bytes of `room`, by whole-word loads: no loop and no call to copy a handful of bytes.
     #[inline]
-    fn masked(room: &[u8; INLINE_BYTES], len: usize) -> Self {
+    fn masked(room: &[u8; INLINE_BYTES + 1], len: usize) -> Self {
         let mask = &MASKS[len];
         let [low, middle, high] = words(room);
         Self::joined(low & mask[0], middle & mask[1], (high & mask[2]) | (len as u64) << 56 | MARK)
@@ -73,7 +73,7 @@ impl Inline {
 
     #[cold]
     fn copied(short: &[u8]) -> Self {
-        let mut bytes = [0; INLINE_BYTES];
+        let mut bytes = [0; INLINE_BYTES + 1];
         bytes[..short.len()].copy_from_slice(short);
         Self::masked(&bytes, short.len())
     }
@@ -110,19 +110,21 @@ impl Inline {
     }
 
     /// The memory of the value: three words, the marked length in the top byte of the last.
+    ///
+    /// The last is read as the last eight bytes of text, one of which is the middle word's: seven bytes alone are read
+    /// in three pieces and shifted together.
     #[inline]
     fn words(&self) -> [u64; 3] {
-        let [low, middle, high] = words(&self.bytes);
-        [low, middle, high | u64::from(self.marked_len.get()) << 56]
+        let [low, middle, _] = words(&self.bytes);
+        let last = self.bytes.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
+        [low, middle, last >> 8 | u64::from(self.marked_len.get()) << 56]
     }
 }
 
+/// Three words of `bytes`; the last is zero where there are fewer than 24.
 #[inline]
-fn words(bytes: &[u8; INLINE_BYTES]) -> [u64; 3] {
-    let [a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7, c0, c1, c2, c3, c4, c5, c6] = *bytes;
-    [
-        u64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, a7]),
-        u64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7]),
-        u64::from_le_bytes([c0, c1, c2, c3, c4, c5, c6, 0]),
-    ]
+fn words(bytes: &[u8]) -> [u64; 3] {
+    let word =
+        |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
+    [word(0), word(8), word(16)]
 }

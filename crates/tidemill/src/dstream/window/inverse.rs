@@ -36,6 +36,8 @@ pub(super) struct InverseWindow<K, V, F, G> {
     entering_at: Time,
     /// What each of its values replaced; of a new key there was nothing.
     replaced: Vec<Option<V>>,
+    /// Slots that it made.
+    added: Vec<u32>,
 }
 
 impl<K: Key, V: Data, F, G> InverseWindow<K, V, F, G>
@@ -54,6 +56,7 @@ where
             entering: Vec::new(),
             entering_at: Time::default(),
             replaced: Vec::new(),
+            added: Vec::new(),
         }
     }
 
@@ -82,12 +85,19 @@ where
         }
     }
 
-    fn enter(&mut self, key: K, value: V) {
-        let copy = value.clone();
-        let (slot, _) = self.slots.slot(key);
-        if slot == self.totals.len() {
-            self.totals.push(None);
+    fn slot(&mut self, key: K) -> u32 {
+        let (slot, new) = self.slots.slot(key);
+        if new {
+            self.added.push(slot as u32);
+            if slot == self.totals.len() {
+                self.totals.push(None);
+            }
         }
+        slot as u32
+    }
+
+    fn enter(&mut self, slot: usize, value: V) {
+        let copy = value.clone();
         let replaced = match &mut self.totals[slot] {
             Some(total) => {
                 let new = (self.reduce)(total.value.clone(), copy);
@@ -129,15 +139,18 @@ where
         for chunk in batch {
             self.entering.reserve(chunk.len());
             self.replaced.reserve(chunk.len());
-            for (key, value) in chunk {
+            // All slots of a chunk first: the look-ups do not depend on one another, so they wait for memory together.
+            let values: Vec<(u32, V)> = chunk.into_iter().map(|(key, value)| (self.slot(key), value)).collect();
+            for (slot, value) in values {
                 cursor.step();
-                self.enter(key, value);
+                self.enter(slot as usize, value);
             }
         }
     }
 
     fn commit(&mut self) {
         self.replaced.clear();
+        self.added.clear();
         let values = std::mem::take(&mut self.entering);
         if !values.is_empty() {
             self.panes.push_back(Pane { time: self.entering_at, values });
@@ -152,11 +165,12 @@ where
                     total.value = value;
                     total.count -= 1;
                 }
-                (total, _) => {
-                    *total = None;
-                    self.slots.remove(slot);
-                }
+                (total, _) => *total = None,
             }
+        }
+        // Also those that no value had reached yet.
+        for slot in self.added.drain(..) {
+            self.slots.remove(slot as usize);
         }
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct TwoStacks<K, V, F> {
     entering: Vec<(u32, V)>,
     entering_at: Time,
     replaced: Vec<Option<V>>,
+    /// Slots that it made.
+    added: Vec<u32>,
 }
 
 impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
@@ -81,6 +83,7 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
             entering: Vec::new(),
             entering_at: Time::default(),
             replaced: Vec::new(),
+            added: Vec::new(),
         }
     }
 
@@ -173,9 +176,16 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
         }
     }
 
-    fn enter(&mut self, key: K, value: V) {
+    fn slot(&mut self, key: K) -> u32 {
+        let (slot, new) = self.slots.slot(key);
+        if new {
+            self.added.push(slot as u32);
+        }
+        slot as u32
+    }
+
+    fn enter(&mut self, slot: usize, value: V) {
         let copy = value.clone();
-        let (slot, _) = self.slots.slot(key);
         let older = place(&mut self.back, slot);
         let reduced = match older {
             Some(older) => (self.reduce)(older.clone(), copy),
@@ -207,15 +217,18 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V + Send + Sync + 'static> StatePartition f
         for chunk in batch {
             self.entering.reserve(chunk.len());
             self.replaced.reserve(chunk.len());
-            for (key, value) in chunk {
+            // All slots of a chunk first: the look-ups do not depend on one another, so they wait for memory together.
+            let values: Vec<(u32, V)> = chunk.into_iter().map(|(key, value)| (self.slot(key), value)).collect();
+            for (slot, value) in values {
                 cursor.step();
-                self.enter(key, value);
+                self.enter(slot as usize, value);
             }
         }
     }
 
     fn commit(&mut self) {
         self.replaced.clear();
+        self.added.clear();
         let values = std::mem::take(&mut self.entering);
         if !values.is_empty() {
             self.panes.push_back(Pane { time: self.entering_at, values });
@@ -225,7 +238,10 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V + Send + Sync + 'static> StatePartition f
     fn roll_back(&mut self) {
         while let (Some((slot, _)), Some(replaced)) = (self.entering.pop(), self.replaced.pop()) {
             self.back[slot as usize] = replaced;
-            self.free_if_gone(slot as usize);
+        }
+        // Also those that no value had reached yet.
+        for slot in self.added.drain(..) {
+            self.slots.remove(slot as usize);
         }
     }
 }
