@@ -36,11 +36,12 @@ impl JobScheduler {
                 }
             }
         }
-        *self.last_cut() = Some(time);
         if self.graph.outputs().iter().any(|output| output.stream.is_valid(time)) {
             self.bus.post(BatchSubmitted::new(info.clone()));
         }
         let waiting = self.queue.push(Batch { time, slices, info, submitted: Stopwatch::start(), failure });
+        // After it is in the queue: who waits for the last batch looks here first, and then whether the queue is idle.
+        *self.last_cut() = Some(time);
         self.warn_of_backlog(waiting);
     }
 

@@ -145,7 +145,7 @@ impl JobScheduler {
             info = info.with_input(of_stream);
         }
         let failure = failed.then(|| Error::unavailable(format!("process 0 could not pick the batch of {time}")));
-        *self.last_cut() = Some(time);
         self.queue.push(Batch { time, slices, info, submitted: Stopwatch::start(), failure });
+        *self.last_cut() = Some(time);
     }
 }
