@@ -10,7 +10,7 @@ mod files;
 
 use crate::{
     base::{Config, Data, Error, Result, keys},
-    engine::Engine,
+    engine::{Engine, cluster::ClusterConfig},
     rdd::{Accumulator, Broadcast, Rdd, Session, Site, source, task::in_task},
 };
 use std::{
@@ -53,11 +53,21 @@ impl Context {
 
     /// A context as `config` describes it.
     ///
+    /// Where the environment names several processes, as `tidemill launch` does, this connects to the others and waits
+    /// for them; `docs/processes.md` says what runs where. Then it is the only context that the process can have.
+    ///
     /// # Errors
-    /// A key that is unknown or has a bad value; worker threads that cannot be started.
+    /// A key that is unknown or has a bad value; worker threads that cannot be started; other processes that do not come
+    /// up or run another program.
     pub fn new(config: Config) -> Result<Self> {
         config.check()?;
-        let session = Session::new(config.default_parallelism()?, Engine::start(config.worker_threads()?)?);
+        let threads = config.worker_threads()?;
+        let engine = match ClusterConfig::from_env()? {
+            Some(cluster) => Engine::join(&cluster)?,
+            None => Engine::start(threads)?,
+        };
+        let parallelism = config.get(&keys::DEFAULT_PARALLELISM)?.unwrap_or_else(|| engine.workers());
+        let session = Session::new(parallelism, engine);
         Ok(Self { session, config: Arc::new(config) })
     }
 
@@ -70,7 +80,8 @@ impl Context {
         &self.session
     }
 
-    /// How many partitions a dataset has unless the caller says otherwise: the number of workers.
+    /// How many partitions a dataset has unless the caller says otherwise: the number of workers of all
+    /// processes.
     pub fn default_parallelism(&self) -> usize {
         self.session.default_parallelism()
     }

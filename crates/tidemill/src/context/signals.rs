@@ -42,7 +42,8 @@ fn obey(signal: i32) {
     if active.is_empty() {
         std::process::exit(128 + signal);
     }
-    for context in active {
+    // A process that follows another ends when that one has drained, and gets the same signal.
+    for context in active.into_iter().filter(|context| !context.follows()) {
         match context.signals.fetch_add(1, Ordering::Relaxed) {
             0 => drain(context),
             1 => context.hurry(),

@@ -339,7 +339,7 @@ impl StreamingContext {
     ) -> (DStream<T>, RddQueue<T>) {
         let queue = RddQueue::new();
         let graph = self.inner.graph.clone();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site, graph };
+        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site, graph, read: Mutex::default() };
         (self.input(site, input), queue)
     }
 
@@ -378,12 +378,20 @@ impl Inner {
         self.transition.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn start(&self) -> Result<()> {
+    fn start(self: &Arc<Self>) -> Result<()> {
         for notice in self.graph.config.check()? {
             tracing::warn!("{notice}");
         }
         self.warn_of_unused_streams()?;
-        let scheduler = JobScheduler::start(&self.graph, &self.bus)?;
+        let me = Arc::downgrade(self);
+        let told_to_stop = Box::new(move || {
+            let limit = |inner: &Inner| inner.graph.config.get(&keys::SHUTDOWN_TIMEOUT);
+            let stop = |inner: Arc<Inner>| limit(&inner).and_then(|limit| inner.stop(Some(limit)));
+            if let Some(stopped) = me.upgrade().map(stop) {
+                log_failure(stopped);
+            }
+        });
+        let scheduler = JobScheduler::start(&self.graph, &self.bus, told_to_stop)?;
         let _ = self.scheduler.set(scheduler);
         Ok(())
     }
@@ -414,6 +422,11 @@ impl Inner {
         if let Some(scheduler) = self.scheduler.get() {
             scheduler.hurry();
         }
+    }
+
+    /// Whether another process decides when this context stops.
+    pub(super) fn follows(&self) -> bool {
+        self.scheduler.get().is_some_and(|scheduler| scheduler.follows())
     }
 
     fn stop_now(&self, drain: Option<Duration>) -> Result<()> {
@@ -463,6 +476,7 @@ impl Running {
         }
         stopped
     }
+
 
     fn end_workers(&self) -> Result<()> {
         if self.graph.config.get(&keys::STOP_SPARK_CONTEXT)? { self.context.stop() } else { Ok(()) }

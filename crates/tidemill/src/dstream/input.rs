@@ -175,7 +175,7 @@ impl<T: Data> StreamOp<T> for InputOp<T> {
         let session = &self.0.graph.session;
         let slice = self.0.slices().get(&time).cloned();
         match slice {
-            Some(slice) => self.0.input.rdd(session, time, &slice).map(Some),
+            Some(slice) => self.0.input.rdd(session, time, &slice).map(|rdd| Some(rdd.at_home(self.0.site))),
             None => Ok(Some(Rdd::parallelized(session, self.0.site, Vec::new(), 0))),
         }
     }

@@ -292,12 +292,14 @@ impl<T: Data> ErasedStream for StreamCore<T> {
     /// also computes it now, for the state goes on.
     fn advance(&self, time: Time) -> Result<()> {
         let kept = self.is_kept_for_later();
-        let behind = self.op.state().is_some_and(|state| !state.is_at(time));
+        // On several processes each sees only its own partitions, and all must decide alike.
+        let shared = self.graph.session.is_shared();
+        let behind = self.op.state().is_some_and(|state| shared || !state.is_at(time));
         if !self.is_valid(time) || !(kept || behind) {
             return Ok(());
         }
         let Some(rdd) = self.at(time)? else { return Ok(()) };
-        if behind || (kept && self.rests_on_state() && rdd.storage().all().is_none()) {
+        if behind || (kept && self.rests_on_state() && (shared || rdd.storage().all().is_none())) {
             rdd.run(self.site.step("advance the state"), |rdd, partition, task| {
                 let _ = rdd.chunks(partition, task).next();
             })?;

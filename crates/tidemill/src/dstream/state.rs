@@ -86,6 +86,8 @@ pub(crate) struct Resident<P> {
     partitions: Vec<Mutex<Versioned<P>>>,
     /// Which of them this process computes.
     here: Vec<usize>,
+    /// Whether those are all.
+    alone: bool,
 }
 
 impl<P: StatePartition> Resident<P> {
@@ -94,6 +96,7 @@ impl<P: StatePartition> Resident<P> {
         Arc::new(Self {
             partitions: (0..partitions).map(|_| Mutex::new(versioned(make()))).collect(),
             here: (0..partitions).filter(|partition| partition % process.1 == process.0).collect(),
+            alone: process.1 == 1,
         })
     }
 
@@ -105,9 +108,10 @@ impl<P: StatePartition> Resident<P> {
         self.partitions[partition].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether every partition has taken in the state given at the start.
+    /// Whether every partition has taken in the state given at the start. Never on several processes: each sees only
+    /// its own partitions, and all must plan alike.
     pub(crate) fn is_loaded(&self) -> bool {
-        self.here.iter().all(|&partition| self.lock(partition).loaded)
+        self.alone && self.here.iter().all(|&partition| self.lock(partition).loaded)
     }
 }
 

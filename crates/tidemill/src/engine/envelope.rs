@@ -1,10 +1,12 @@
 //! What travels between workers: records of a shuffle, or the result of a partition.
 
+use super::order::Failure;
 use crate::{
     base::Error,
     rdd::{Payload, Updates},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
+use std::fmt;
 
 /// Something for one worker.
 #[derive(Clone, Serialize, Deserialize)]
@@ -22,8 +24,16 @@ pub(super) enum Content {
     Result { position: usize, body: Body },
     /// Updates of accumulators by the task with this index in the queue of its stage, which succeeded.
     Updates { index: usize, updates: Updates },
-    /// A task failed.
-    Failure(String),
+    /// Something failed, at this place of the job.
+    Failure { at: FailedAt, failure: Failure },
+}
+
+/// Where in a job something failed; of several failures the smallest is the job's, so that all processes agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct FailedAt {
+    pub(super) stage: usize,
+    pub(super) index: usize,
+    pub(super) process: usize,
 }
 
 /// A payload: as it is within a process, as bytes across.
@@ -36,7 +46,8 @@ pub(super) enum Body {
 impl Serialize for Body {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Body::Bytes(bytes) => bytes.serialize(serializer),
+            // In one piece: a plain `Vec<u8>` would go byte by byte.
+            Body::Bytes(bytes) => serializer.serialize_bytes(bytes),
             Body::Local(_) => Err(serde::ser::Error::custom("a local payload was sent to another process")),
         }
     }
@@ -44,7 +55,23 @@ impl Serialize for Body {
 
 impl<'de> Deserialize<'de> for Body {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<u8>::deserialize(deserializer).map(Body::Bytes)
+        deserializer.deserialize_byte_buf(BytesVisitor).map(Body::Bytes)
+    }
+}
+
+struct BytesVisitor;
+
+impl Visitor<'_> for BytesVisitor {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of a payload")
+    }
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+        Ok(bytes)
     }
 }
 

@@ -1,16 +1,21 @@
 //! A job while it runs: its queues of partitions, its results, and its first failure.
 
-use super::envelope::{Body, Content, Envelope};
+use super::envelope::{Body, Content, Envelope, FailedAt};
 use crate::{
     base::{Error, Result},
-    rdd::{Job, JobOutput, Payload, PayloadCodec, TaskContext, Updates, task::run_counted_task},
+    rdd::{
+        ErasedRdd, Job, JobOutput, Parent, Payload, PayloadCodec, TaskContext, Updates,
+        task::{run_counted_task, run_guarded},
+    },
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 /// Where the workers of all processes are.
@@ -26,6 +31,28 @@ impl Topology {
     /// The process that computes a partition of which no process holds the data alone.
     fn home(&self, partition: usize) -> usize {
         partition % self.processes
+    }
+
+    /// The process that computes a partition of `rdd`: where its data is, which its first parent knows.
+    fn home_of(&self, rdd: &Arc<dyn ErasedRdd>, partition: usize) -> usize {
+        if self.processes == 1 {
+            return 0;
+        }
+        let (mut rdd, mut at) = (rdd.clone(), partition);
+        loop {
+            if let Some(process) = rdd.lineage().pinned(at) {
+                return process;
+            }
+            let Some(Parent::Narrow(parent)) = rdd.parents().into_iter().next() else { break };
+            let Some(&first) = rdd.lineage().parent_partitions(0, at).first() else { break };
+            (rdd, at) = (parent, first);
+        }
+        self.home(partition)
+    }
+
+    /// The worker of each other process that takes in what concerns the whole process.
+    fn others(self) -> impl Iterator<Item = usize> {
+        (0..self.processes).filter(move |&process| process != self.process).map(move |process| process * self.threads)
     }
 
     /// The worker of `process` that takes in what belongs to `partition`.
@@ -92,12 +119,14 @@ struct Outcome {
     results: Vec<Option<Payload>>,
     /// By stage and task, so that merging them in order gives the same everywhere.
     updates: BTreeMap<(usize, usize), Updates>,
-    failure: Option<Error>,
+    failures: BTreeMap<FailedAt, Error>,
+    /// Failures that the other processes have not heard of.
+    untold: Vec<FailedAt>,
 }
 
 impl Outcome {
     fn take(&mut self) -> Result<JobOutput> {
-        if let Some(error) = self.failure.take() {
+        if let Some((_, error)) = self.failures.pop_first() {
             return Err(error);
         }
         let results: Option<Vec<_>> = self.results.drain(..).collect();
@@ -109,13 +138,14 @@ impl Outcome {
 
 impl RunningJob {
     pub(super) fn new(job: Job, topology: Topology) -> (Arc<Self>, Submitted) {
-        let here = |partition: &usize| topology.home(*partition) == topology.process;
+        let here = |rdd: &Arc<dyn ErasedRdd>, partition| topology.home_of(rdd, partition) == topology.process;
         let maps = job.shuffles.iter().map(|stage| {
-            let partitions = stage.shuffle.map_side().lineage().partitions();
-            Queue::new((0..partitions).filter(here))
+            let rdd = stage.shuffle.map_side();
+            let partitions = rdd.lineage().partitions();
+            Queue::new((0..partitions).filter(|&partition| here(&rdd, partition)))
         });
         let positions = 0..job.result.partitions.len();
-        let results = Queue::new(positions.filter(|&position| here(&job.result.partitions[position])));
+        let results = Queue::new(positions.filter(|&position| here(&job.result.rdd, job.result.partitions[position])));
         let queues = maps.chain([results]).collect();
         let outcome = Outcome { results: vec![None; job.result.partitions.len()], ..Outcome::default() };
         let (job, output) = (Arc::new(job), Arc::new(Mutex::new(outcome)));
@@ -139,7 +169,7 @@ impl RunningJob {
             None => self.run_result(index, send),
         };
         if let Err(error) = outcome {
-            self.fail(error, send);
+            self.fail(FailedAt { stage, index, process: self.topology.process }, error, send);
         }
     }
 
@@ -163,16 +193,17 @@ impl RunningJob {
         let stage = &self.job.result;
         let partition = stage.partitions[position];
         let task = TaskContext::new(partition, self.job.scope);
-        let (payload, updates) = run_counted_task(&task, |task| (stage.run)(partition, task))?;
-        for process in 0..self.topology.processes {
-            if process == self.topology.process {
-                self.outcome().results[position] = Some(payload.clone());
-            } else {
-                let body = self.seal(process, &payload, stage.codec)?;
-                let worker = self.topology.worker(process, 0);
-                send(Envelope { worker, content: Content::Result { position, body } });
+        let (payload, updates) = run_counted_task(&task, |task| {
+            let payload = (stage.run)(partition, task);
+            if self.topology.processes > 1 {
+                let body = Body::Bytes(task.expect((stage.codec.encode)(&payload)));
+                for worker in self.topology.others() {
+                    send(Envelope { worker, content: Content::Result { position, body: body.clone() } });
+                }
             }
-        }
+            payload
+        })?;
+        self.outcome().results[position] = Some(payload);
         self.keep_updates(self.job.shuffles.len(), position, updates, send);
         Ok(())
     }
@@ -182,17 +213,10 @@ impl RunningJob {
         if updates.is_empty() {
             return;
         }
-        for worker in self.other_processes() {
+        for worker in self.topology.others() {
             send(Envelope { worker, content: Content::Updates { index, updates: updates.clone() } });
         }
         self.outcome().updates.insert((stage, index), updates);
-    }
-
-    /// The worker of each other process that takes in what concerns the whole process.
-    fn other_processes(&self) -> impl Iterator<Item = usize> + use<> {
-        let topology = self.topology;
-        let others = (0..topology.processes).filter(move |&process| process != topology.process);
-        others.map(move |process| topology.worker(process, 0))
     }
 
     fn seal(&self, process: usize, payload: &Payload, codec: PayloadCodec) -> Result<Body> {
@@ -203,22 +227,42 @@ impl RunningJob {
         }
     }
 
-    /// Keeps the first failure and tells the other processes.
-    fn fail(&self, error: Error, send: &mut dyn FnMut(Envelope)) {
-        for worker in self.other_processes() {
-            send(Envelope { worker, content: Content::Failure(error.to_string()) });
+    /// Keeps a failure and tells the other processes.
+    fn fail(&self, at: FailedAt, error: Error, send: &mut dyn FnMut(Envelope)) {
+        for worker in self.topology.others() {
+            send(Envelope { worker, content: Content::Failure { at, failure: (&error).into() } });
         }
-        self.keep_failure(error);
+        self.keep_failure(at, error);
     }
 
-    fn keep_failure(&self, error: Error) {
+    fn keep_failure(&self, at: FailedAt, error: Error) {
         self.failed.store(true, Ordering::Relaxed);
-        self.outcome().failure.get_or_insert(error);
+        self.outcome().failures.insert(at, error);
     }
 
-    /// Opens an envelope that arrived for stage `stage`.
+    /// Tells the other processes what failed while this one took in what they sent: a job fails everywhere or nowhere.
+    pub(super) fn tell_failures(&self, send: &mut dyn FnMut(Envelope)) {
+        let untold = std::mem::take(&mut self.outcome().untold);
+        for at in untold {
+            let error = self.outcome().failures.get(&at).cloned();
+            if let Some(error) = error {
+                self.fail(at, error, send);
+            }
+        }
+    }
+
+    /// Opens an envelope that arrived for stage `stage`. Records of the user's types are read here.
     pub(super) fn accept(&self, stage: usize, envelope: Envelope) {
-        let opened = match envelope.content {
+        let opened = run_guarded("a record that another process sent could not be read", || self.open(stage, envelope));
+        if let Err(error) = opened.and_then(|opened| opened) {
+            let at = FailedAt { stage, index: usize::MAX, process: self.topology.process };
+            self.keep_failure(at, error);
+            self.outcome().untold.push(at);
+        }
+    }
+
+    fn open(&self, stage: usize, envelope: Envelope) -> Result<()> {
+        match envelope.content {
             Content::Records { source, target, body } => {
                 let shuffle = &self.job.shuffles[stage].shuffle;
                 body.open(shuffle.codec().decode).and_then(|payload| shuffle.accept(source, target, payload))
@@ -230,10 +274,10 @@ impl RunningJob {
                 self.outcome().updates.insert((stage, index), updates);
                 Ok(())
             }
-            Content::Failure(message) => Err(Error::user(message)),
-        };
-        if let Err(error) = opened {
-            self.keep_failure(error);
+            Content::Failure { at, failure } => {
+                self.keep_failure(at, failure.into());
+                Ok(())
+            }
         }
     }
 }

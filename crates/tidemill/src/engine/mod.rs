@@ -6,7 +6,10 @@
 
 pub mod cluster;
 mod envelope;
+mod fingerprint;
 mod job;
+mod member;
+mod order;
 mod stage;
 mod worker;
 

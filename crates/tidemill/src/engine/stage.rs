@@ -31,7 +31,12 @@ pub(super) fn build(worker: &mut Worker, job: &Arc<RunningJob>) -> Handle<()> {
         let stage = job.job.shuffles.len();
         let after = job.job.result.after.iter().map(|&i| signals[i].clone()).collect();
         let sent = run_tasks(scope, job, stage, after);
-        if job.topology.processes == 1 { sent.probe().0 } else { take_in(scope, job, stage, sent).probe().0 }
+        if job.topology.processes == 1 {
+            return sent.probe().0;
+        }
+        let arrived = take_in(scope, job, stage, sent);
+        let told = tell_failures(scope, job, arrived);
+        take_in(scope, job, stage, told).probe().0
     })
 }
 
@@ -91,4 +96,31 @@ fn take_in<'scope>(
         }
     });
     signal
+}
+
+/// Once everything has arrived everywhere: what could not be read here is told to the other processes.
+fn tell_failures<'scope>(
+    scope: Scope<'scope, ()>,
+    job: &Arc<RunningJob>,
+    arrived: Signal<'scope>,
+) -> Envelopes<'scope> {
+    let mut builder = OperatorBuilder::new("tell failures".to_owned(), scope);
+    let _input = builder.new_input(arrived, Pipeline);
+    let (output, told) = builder.new_output::<Vec<Envelope>>();
+    let mut output = OutputBuilder::from(output);
+    let job = job.clone();
+    builder.build(move |mut capabilities| {
+        let mut capability: Option<Capability<()>> = capabilities.pop();
+        move |frontiers| {
+            if !frontiers.iter().all(|frontier| frontier.is_empty()) {
+                return;
+            }
+            if let Some(held) = capability.take() {
+                let mut handle = output.activate();
+                let mut session = handle.session(&held);
+                job.tell_failures(&mut |envelope| session.give(envelope));
+            }
+        }
+    });
+    told
 }

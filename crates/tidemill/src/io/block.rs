@@ -1,10 +1,12 @@
 //! Received records wait in blocks; a bounded pool of them is what back-pressure is made of.
 
 use crate::{
-    base::{Data, Interrupt, text::LineBlock},
+    base::{Data, Interrupt, Text, text::LineBlock},
     rdd::chunk::{Chunked, Chunks},
 };
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{
+    any::Any,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,19 +15,73 @@ use std::{
 mod tests;
 
 /// What a block holds: records as they are, or bytes that a worker makes into records.
-pub(super) trait BlockContent<T>: Send + Sync {
+pub(crate) trait BlockContent<T>: Send + Sync {
     fn chunks(&self) -> Chunks<'_, T>;
+
+    /// The form in which it goes to another process.
+    fn packed(&self) -> Packed<'_, T>;
+}
+
+/// The contents that there are, for the way to another process.
+#[derive(Serialize)]
+pub(crate) enum Packed<'a, T> {
+    Records(&'a [T]),
+    Lines(&'a LineBlock),
+}
+
+/// The same, arrived.
+#[derive(Deserialize)]
+enum Unpacked<T> {
+    Records(Vec<T>),
+    Lines(LineBlock),
+}
+
+/// A block as a record: within a process it is shared, and it goes to another one as it was received.
+pub(super) struct SharedBlock<T>(pub(super) Arc<dyn BlockContent<T>>);
+
+impl<T> Clone for SharedBlock<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Data> Serialize for SharedBlock<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.packed().serialize(serializer)
+    }
+}
+
+impl<'de, T: Data> Deserialize<'de> for SharedBlock<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Unpacked::deserialize(deserializer)? {
+            Unpacked::Records(records) => Ok(Self(Arc::new(records))),
+            Unpacked::Lines(block) => lines(block).ok_or_else(|| de::Error::custom("lines came for another type")),
+        }
+    }
+}
+
+/// Lines as a block of `T`, which they are if that is `Text`.
+fn lines<T: Data>(block: LineBlock) -> Option<SharedBlock<T>> {
+    let content: Arc<dyn BlockContent<Text>> = Arc::new(block);
+    let content: Box<dyn Any> = Box::new(content);
+    content.downcast().ok().map(|content| SharedBlock(*content))
 }
 
 impl<T: Data> BlockContent<T> for Vec<T> {
     fn chunks(&self) -> Chunks<'_, T> {
         Box::new(crate::rdd::chunk::cloned(self))
     }
+    fn packed(&self) -> Packed<'_, T> {
+        Packed::Records(self)
+    }
 }
 
-impl BlockContent<crate::base::Text> for LineBlock {
-    fn chunks(&self) -> Chunks<'_, crate::base::Text> {
+impl BlockContent<Text> for LineBlock {
+    fn chunks(&self) -> Chunks<'_, Text> {
         Box::new(Chunked(self.lines()))
+    }
+    fn packed(&self) -> Packed<'_, Text> {
+        Packed::Lines(self)
     }
 }
 

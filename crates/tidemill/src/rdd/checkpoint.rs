@@ -139,7 +139,10 @@ impl<T: Data> Rdd<T> {
         let directory = directory.join(format!("rdd-{}", self.id()));
         let shared = self.session().is_shared();
         let mode = if shared { OutputMode::Replace } else { OutputMode::MustNotExist };
-        let parts = PartWriter::create(&directory, mode, None)?;
+        let made =
+            if self.session().is_driver() { PartWriter::create(&directory, mode, None).map(drop) } else { Ok(()) };
+        self.session().agree(made)?;
+        let parts = PartWriter::at(&directory, None);
         let written = (0..self.num_partitions()).map(|_| AtomicBool::new(false)).collect();
         self.storage().set_checkpoint(Checkpoint { directory, parts, written, complete: AtomicBool::new(false) });
         Ok(())

@@ -6,6 +6,7 @@ use super::{
     session::Session,
     shuffle::ErasedShuffle,
     task::{JobScope, TaskContext, in_task},
+    turn::Turn,
 };
 use crate::base::{Data, Error, Result};
 use std::{
@@ -31,6 +32,39 @@ pub(crate) trait JobRunner: Send + Sync {
     /// Index of this process and number of processes.
     fn process(&self) -> (usize, usize) {
         (0, 1)
+    }
+
+    /// Waits until it is the turn of the job that this thread is about to plan; nothing to wait for in one process.
+    fn turn(&self, scope: JobScope) -> Result<Option<Turn>> {
+        let _ = scope;
+        Ok(None)
+    }
+
+    /// The outcome that all processes have: a failure if any of them failed.
+    fn agree(&self, scope: JobScope, outcome: Result<()>) -> Result<()> {
+        let _ = scope;
+        outcome
+    }
+
+    /// No more jobs of `scope` will come.
+    fn close_lane(&self, scope: JobScope) {
+        let _ = scope;
+    }
+
+    /// Sends a note from process 0 to all others.
+    fn tell(&self, note: &[u8]) -> Result<()> {
+        let _ = note;
+        Ok(())
+    }
+
+    /// The next note of process 0, waiting for it; `None` once no more can come.
+    fn hear(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Ends this process, which can no longer keep in step with the others; in one process, the error to give up with.
+    fn part(&self, why: &str) -> Error {
+        Error::unavailable(why.to_owned())
     }
 }
 
@@ -88,6 +122,7 @@ fn decode<R: Data>(bytes: &[u8]) -> Result<Payload> {
 pub(crate) struct Job {
     pub(crate) site: Site,
     pub(crate) scope: JobScope,
+    pub(crate) turn: Option<Turn>,
     pub(crate) shuffles: Vec<ShuffleStage>,
     pub(crate) result: ResultStage,
 }
@@ -121,6 +156,10 @@ impl<T: Data> Rdd<T> {
         partitions: Vec<usize>,
         f: impl Fn(&Rdd<T>, usize, &TaskContext) -> R + Send + Sync + 'static,
     ) -> Result<(Vec<R>, Marked)> {
+        let runner = self.session().runner();
+        // Before the plan and its locks: otherwise a job that waits for its turn could keep them from the one whose
+        // turn it is.
+        let turn = if partitions.is_empty() { None } else { runner.turn(Session::scope())? };
         let plan = Plan::of(&self.erased());
         if partitions.is_empty() {
             return Ok((Vec::new(), plan.marked));
@@ -135,7 +174,7 @@ impl<T: Data> Rdd<T> {
             run: Box::new(move |partition, task| Arc::new(f(&rdd, partition, task)) as Payload),
             codec: PayloadCodec::of::<R>(),
         };
-        let job = Job { site, scope: Session::scope(), shuffles, result };
+        let job = Job { site, scope: Session::scope(), turn, shuffles, result };
         let output = self.run_job(job, &locks)?;
         drop(locks);
         let results = output.results.into_iter().map(take::<R>).collect::<Result<_>>()?;

@@ -26,6 +26,7 @@ pub(crate) mod shuffle;
 mod slots;
 mod spill;
 pub(crate) mod task;
+mod turn;
 
 mod action;
 mod by_key;
@@ -80,5 +81,6 @@ pub(crate) use shuffle::ErasedShuffle;
 pub(crate) use slots::SlotMap;
 pub use task::BoxError;
 pub(crate) use task::{JobScope, TaskContext};
+pub(crate) use turn::{Lane, Turn};
 
 pub use node::Rdd;

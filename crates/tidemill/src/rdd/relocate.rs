@@ -39,6 +39,15 @@ impl<T: Data> Rdd<T> {
         Rdd::from_node(self.session(), site, Shuffled { shuffle, partitioner: None })
     }
 
+    /// This dataset with every partition at its home, wherever its data is.
+    pub(crate) fn at_home(self, site: Site) -> Rdd<T> {
+        let is_elsewhere = |partition| self.erased().lineage().pinned(partition).is_some();
+        if self.session().processes() == 1 || !(0..self.num_partitions()).any(is_elsewhere) {
+            return self;
+        }
+        self.gathered(site, self.num_partitions(), |partition| partition)
+    }
+
     /// This dataset behind `by` empty partitions, so that its partition `q` is at the home of `q + by`.
     pub(crate) fn shifted(&self, site: Site, by: usize) -> Rdd<T> {
         self.gathered(site, self.num_partitions() + by, move |partition| partition + by)

@@ -93,6 +93,11 @@ impl Session {
         self.runner.process().1 > 1
     }
 
+    /// The outcome of a step of the driver that all processes have: a failure if any of them failed.
+    pub(crate) fn agree(&self, outcome: Result<()>) -> Result<()> {
+        self.runner.agree(Session::scope(), outcome)
+    }
+
     /// Whether this process does what is to be done once.
     pub(crate) fn is_driver(&self) -> bool {
         self.runner.process().0 == 0

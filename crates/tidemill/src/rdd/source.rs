@@ -113,7 +113,12 @@ impl<T: Data> RddNode<T> for Kept<T> {
 
 impl<T: Data> Rdd<T> {
     /// The same dataset without what it was made from, if every partition of it is kept.
+    ///
+    /// Never on several processes: each keeps only its own partitions, and all must decide alike.
     pub(crate) fn without_lineage(&self) -> Option<Rdd<T>> {
+        if self.session().processes() > 1 {
+            return None;
+        }
         let partitions = self.storage().all()?;
         let node = Kept { partitions, partitioner: self.partitioner_id() };
         Some(Rdd::from_node(self.session(), self.site(), node))

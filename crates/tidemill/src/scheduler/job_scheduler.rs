@@ -56,6 +56,9 @@ impl fmt::Display for Progress {
     }
 }
 
+/// What is to be done when process 0 has stopped the program.
+pub(crate) type ToldToStop = Box<dyn FnOnce() + Send>;
+
 /// Runs the batches of one streaming context.
 pub(crate) struct JobScheduler {
     pub(super) graph: Arc<Graph>,
@@ -70,7 +73,9 @@ pub(crate) struct JobScheduler {
     last_cut: Mutex<Option<Time>>,
     backlog_warning: Mutex<usize>,
     progress: Mutex<Progress>,
+    /// Cuts batches; in a process that follows another, takes them from there.
     pub(super) generator: Mutex<Option<JoinHandle<()>>>,
+    told_to_stop: Mutex<Option<ToldToStop>>,
     pub(super) runners: Mutex<Vec<JoinHandle<()>>>,
     /// Set once a stop that is under way is to end soon.
     pub(super) hurried: OnceLock<Deadline>,
@@ -84,7 +89,9 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl JobScheduler {
     /// Checks the program and starts everything; batches run from then on.
-    pub(crate) fn start(graph: &Arc<Graph>, bus: &Arc<ListenerBus>) -> Result<Arc<Self>> {
+    ///
+    /// `told_to_stop` is called, in a process that follows another, when that one has stopped the program.
+    pub(crate) fn start(graph: &Arc<Graph>, bus: &Arc<ListenerBus>, told_to_stop: ToldToStop) -> Result<Arc<Self>> {
         let config = &graph.config;
         let jobs = config.get(&keys::CONCURRENT_JOBS)?;
         check(graph, jobs)?;
@@ -102,11 +109,16 @@ impl JobScheduler {
             backlog_warning: Mutex::new(first_backlog_warning),
             progress: Mutex::default(),
             generator: Mutex::default(),
+            told_to_stop: Mutex::new(Some(told_to_stop)),
             runners: Mutex::default(),
             hurried: OnceLock::new(),
             given_up: AtomicUsize::new(0),
         });
-        let launched = scheduler.attach_listeners().and_then(|()| scheduler.launch(jobs));
+        let launched = if scheduler.follows() {
+            scheduler.launch_follower(jobs)
+        } else {
+            scheduler.attach_listeners().and_then(|()| scheduler.launch(jobs))
+        };
         if let Err(error) = launched {
             // What was started already must not live on in a context that cannot be used.
             if let Err(left) = scheduler.stop(None) {
@@ -135,19 +147,40 @@ impl JobScheduler {
         let duration = self.graph.batch_duration;
         let zero = self.graph.clock.now().floor(duration);
         self.graph.set_zero_time(zero);
+        self.tell_start(zero)?;
         for input in self.graph.inputs() {
             input.start()?;
         }
-        for job in 0..jobs {
-            let scheduler = self.clone();
-            let runner = start_awaited(format!("tidemill-jobs-{job}"), move || scheduler.run_batches())?;
-            lock(&self.runners).push(runner);
-        }
+        self.spawn_runners(jobs)?;
         let scheduler = self.clone();
         *lock(&self.generator) =
             Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
         self.bus.post(StreamingStarted::new(self.graph.clock.now()));
         Ok(())
+    }
+
+    fn spawn_runners(self: &Arc<Self>, jobs: usize) -> Result<()> {
+        for job in 0..jobs {
+            let scheduler = self.clone();
+            let runner = start_awaited(format!("tidemill-jobs-{job}"), move || scheduler.run_batches())?;
+            lock(&self.runners).push(runner);
+        }
+        Ok(())
+    }
+
+    /// Batches come from process 0, and listeners are served there.
+    fn launch_follower(self: &Arc<Self>, jobs: usize) -> Result<()> {
+        let timeout = self.graph.config.get(&keys::SHUTDOWN_TIMEOUT)?;
+        self.bus.stop()?;
+        self.hear_start()?;
+        self.spawn_runners(jobs)?;
+        let scheduler = self.clone();
+        *lock(&self.generator) = Some(start_awaited("tidemill-follower".into(), move || scheduler.follow(timeout))?);
+        Ok(())
+    }
+
+    pub(super) fn on_told_to_stop(&self) -> Option<ToldToStop> {
+        lock(&self.told_to_stop).take()
     }
 
     pub(super) fn last_cut(&self) -> MutexGuard<'_, Option<Time>> {

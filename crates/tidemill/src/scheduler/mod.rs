@@ -4,6 +4,7 @@ mod batch;
 mod generator;
 mod job_scheduler;
 pub mod listener;
+mod processes;
 pub mod rate;
 mod run;
 mod stop;

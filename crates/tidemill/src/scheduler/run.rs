@@ -28,7 +28,10 @@ impl JobScheduler {
         }
     }
 
-    fn run_batch(&self, batch: Batch) {
+    fn run_batch(&self, mut batch: Batch) {
+        if let Err(error) = self.tell_batch(&batch) {
+            batch.failure.get_or_insert(error);
+        }
         let Batch { time, slices, mut info, submitted, failure } = batch;
         self.give(time, slices);
         let outputs: Vec<_> =
@@ -45,6 +48,7 @@ impl JobScheduler {
             Some(error) => Err(error),
             None => self.run_outputs(time, &outputs, &mut info).and_then(|()| self.advance(time)),
         });
+        self.graph.session.runner().close_lane(scope);
         self.end(time, outcome.is_ok());
         info.processing_end_time = Some(self.graph.clock.now());
         info.measured_processing_delay = Some(processing.elapsed());
@@ -96,7 +100,8 @@ impl JobScheduler {
             let run = || output.job(time)?.map_or(Ok(()), |job| job());
             let outcome = run_guarded(format!("\"{}\" failed in the batch of {time}", output.site), run)
                 .and_then(|outcome| outcome);
-            match outcome {
+            // What one process cannot do, none has done.
+            match self.agree(outcome) {
                 Err(error) if attempt < self.max_failures => {
                     tracing::warn!(batch_time = time.as_ms(), output = %output.site, attempt, %error, "an output failed and is run again");
                     attempt += 1;
@@ -111,7 +116,11 @@ impl JobScheduler {
         if !self.must_advance {
             return Ok(());
         }
-        self.graph.streams().iter().try_for_each(|stream| stream.advance(time))
+        self.agree(self.graph.streams().iter().try_for_each(|stream| stream.advance(time)))
+    }
+
+    fn agree(&self, outcome: Result<()>) -> Result<()> {
+        self.graph.session.agree(outcome)
     }
 
     /// Makes the batch final, or undoes what it changed; then drops what nothing asks for any more.

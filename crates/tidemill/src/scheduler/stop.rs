@@ -4,6 +4,7 @@ use super::{JobScheduler, job_scheduler::lock};
 use crate::base::{
     Error, Result,
     clock::{Deadline, Stopwatch},
+    keys,
     thread::join_before,
 };
 use std::{sync::atomic::Ordering, time::Duration};
@@ -21,6 +22,9 @@ impl JobScheduler {
     /// # Errors
     /// Unavailable, if a user's function does not end; the threads that run it are left behind then.
     pub(crate) fn stop(&self, drain: Option<Duration>) -> Result<()> {
+        if self.follows() {
+            return self.stop_following(self.graph.config.get(&keys::SHUTDOWN_TIMEOUT)?.max(drain.unwrap_or_default()));
+        }
         let deadline = Deadline::after(drain.unwrap_or(PATIENCE));
         self.timer_stop.raise();
         self.queue.begin_end();
@@ -36,12 +40,30 @@ impl JobScheduler {
         }
         let ended = self.await_batches(&deadline) || self.give_up_batches(drain);
         left_behind |= !self.end_threads(ended);
+        self.tell_stop();
         if left_behind {
             let error = self.left_behind();
             self.waiter.report(error.clone());
             return Err(error);
         }
         self.tell_of_loss();
+        Ok(())
+    }
+
+    /// Process 0 decides when the program ends; here that is only waited for.
+    fn stop_following(&self, limit: Duration) -> Result<()> {
+        let Some(follower) = lock(&self.generator).take() else {
+            self.queue.abandon();
+            self.end_threads(true);
+            return Ok(());
+        };
+        if join_before(follower, &Deadline::after(limit)).is_err() {
+            return Err(Error::unavailable(format!(
+                "this process stopped the streaming program, and process 0 did not within {} ms; stop it there",
+                limit.as_millis()
+            )));
+        }
+        self.end_threads(true);
         Ok(())
     }
 

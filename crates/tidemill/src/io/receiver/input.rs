@@ -14,7 +14,7 @@ use crate::{
         input::{Input, ReceiverEvent, ReceiverReport, Slice},
     },
     io::{
-        block::{Acknowledge, BlockContent, BlockPool, Permit, StoredBlock},
+        block::{Acknowledge, BlockContent, BlockPool, Permit, SharedBlock, StoredBlock},
         rate_limit::{RateLimit, RateLimiter},
     },
     rdd::{Lineage, Parent, Rdd, RddNode, Session, Site, TaskContext, chunk::Chunks, task::panic_message},
@@ -149,7 +149,15 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
     fn rdd(&self, session: &Arc<Session>, time: Time, slice: &Slice) -> Result<Rdd<R::Item>> {
         let partitions = slice.decode()?;
         let parts = lock(&self.cut).get(&time).map(|batch| batch.parts.clone()).unwrap_or_default();
-        Ok(Rdd::from_node(session, self.site, BlocksRdd { parts, partitions }))
+        if session.processes() == 1 {
+            return Ok(Rdd::from_node(session, self.site, BlocksRdd { parts, partitions }));
+        }
+        // The blocks go to their homes as they were received, so that all processes share in making them into records.
+        let site = self.site;
+        let blocks = Rdd::from_node(session, site, UnreadBlocksRdd { parts, partitions }).at_home(site);
+        Ok(blocks.map_partition_chunks(site, false, |_, blocks, _| {
+            Box::new(blocks.flatten().flat_map(|block| block.0.chunks().collect::<Vec<_>>()))
+        }))
     }
 
     fn release(&self, time: Time, succeeded: bool) {
@@ -173,7 +181,7 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
     }
 }
 
-/// Received blocks, some to a partition. They are in the memory of the process that drives.
+/// The records of received blocks, some blocks to a partition.
 struct BlocksRdd<T> {
     parts: Vec<Part<T>>,
     partitions: usize,
@@ -186,14 +194,36 @@ impl<T: Data> Lineage for BlocksRdd<T> {
     fn parents(&self) -> Vec<Parent> {
         Vec::new()
     }
-    fn pinned(&self, _partition: usize) -> Option<usize> {
-        Some(0)
-    }
 }
 
 impl<T: Data> RddNode<T> for BlocksRdd<T> {
     fn compute<'a>(&'a self, partition: usize, _task: &'a TaskContext) -> Chunks<'a, T> {
         Box::new(self.parts[partition].iter().flat_map(|block| block.chunks()))
+    }
+}
+
+/// Received blocks as they are. They are in the memory of the process that drives.
+struct UnreadBlocksRdd<T> {
+    parts: Vec<Part<T>>,
+    partitions: usize,
+}
+
+impl<T: Data> Lineage for UnreadBlocksRdd<T> {
+    fn partitions(&self) -> usize {
+        self.partitions
+    }
+    fn parents(&self) -> Vec<Parent> {
+        Vec::new()
+    }
+    fn pinned(&self, _partition: usize) -> Option<usize> {
+        Some(0)
+    }
+}
+
+impl<T: Data> RddNode<SharedBlock<T>> for UnreadBlocksRdd<T> {
+    fn compute<'a>(&'a self, partition: usize, _task: &'a TaskContext) -> Chunks<'a, SharedBlock<T>> {
+        // One by one, so that a message between processes is no longer than a block.
+        Box::new(self.parts[partition].iter().map(|block| vec![SharedBlock(block.clone())]))
     }
 }
 

@@ -112,12 +112,18 @@ impl<T: Data> Rdd<T> {
         save: impl Fn(&PartWriter, &Rdd<T>, usize, &TaskContext) -> Result<()> + Send + Sync + 'static,
     ) -> Result<()> {
         let directory = crate::io::files::paths::without_scheme(path)?;
-        if self.session().is_driver() {
-            PartWriter::create(directory, mode, codec).map_err(|error| error.context(format_args!("\"{site}\"")))?;
-        }
+        let ready = if self.session().is_driver() {
+            PartWriter::create(directory, mode, codec)
+                .map(drop)
+                .map_err(|error| error.context(format_args!("\"{site}\"")))
+        } else {
+            Ok(())
+        };
+        self.session().agree(ready)?;
         let parts = PartWriter::at(directory, codec);
         let writer = parts.clone();
         self.run(site, move |rdd, partition, task| task.expect(save(&writer, rdd, partition, task)))?;
-        if self.session().is_driver() { parts.finish(self.num_partitions()) } else { Ok(()) }
+        let finished = if self.session().is_driver() { parts.finish(self.num_partitions()) } else { Ok(()) };
+        self.session().agree(finished)
     }
 }
