@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod files;
 pub mod show;
 pub mod text;
 pub(crate) mod thread;

@@ -1,6 +1,6 @@
 //! Datasets of files.
 //!
-//! A path is what [`expand`](crate::io::files::paths::expand) understands: a file, a directory or a glob, or a comma list
+//! A path is what [`expand`](crate::base::files::paths::expand) understands: a file, a directory or a glob, or a comma list
 //! of them. Unlike in Spark, a path that names nothing is an error at the call and not in the first job.
 
 use super::Context;

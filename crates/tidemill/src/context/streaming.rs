@@ -477,7 +477,6 @@ impl Running {
         stopped
     }
 
-
     fn end_workers(&self) -> Result<()> {
         if self.graph.config.get(&keys::STOP_SPARK_CONTEXT)? { self.context.stop() } else { Ok(()) }
     }

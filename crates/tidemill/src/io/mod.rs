@@ -2,7 +2,6 @@
 
 pub(crate) mod block;
 pub(crate) mod file_stream;
-pub mod files;
 pub(crate) mod generate;
 mod print;
 pub(crate) mod queue;

@@ -6,8 +6,8 @@ use super::{
     session::Session,
 };
 use crate::{
+    base::files::{OutputMode, PartWriter},
     base::{Data, Error, Result},
-    io::files::{OutputMode, PartWriter},
 };
 use std::{
     io::ErrorKind,

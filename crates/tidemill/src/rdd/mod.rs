@@ -53,13 +53,7 @@ mod zip;
 mod zip_partitions;
 
 #[cfg(test)]
-mod failure_tests;
-#[cfg(test)]
-mod model_tests;
-#[cfg(test)]
-mod test_sessions;
-#[cfg(test)]
-mod transformation_tests;
+mod tests;
 
 /// How values are combined by key.
 pub(crate) mod combiner {

@@ -172,17 +172,4 @@ pub(crate) fn run_guarded<R>(what: impl fmt::Display, f: impl FnOnce() -> R) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::ErrorKind;
-
-    #[test]
-    fn what_unwinds_outside_of_operators_is_the_users_error_too() {
-        let task = TaskContext::new(3, JobScope::default());
-        let panicked = run_task(&task, |_| -> () { resume_unwind(Box::new("dropped badly")) }).unwrap_err();
-        let thrown = run_task(&task, |_| -> () { throw("no luck") }).unwrap_err();
-        assert_eq!((panicked.kind(), thrown.kind()), (ErrorKind::User, ErrorKind::User));
-        assert_eq!(panicked.to_string(), "\"task\" failed of partition 3: dropped badly");
-        assert_eq!(thrown.to_string(), "\"task\" failed of partition 3: no luck");
-    }
-}
+mod tests;

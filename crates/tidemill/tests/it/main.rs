@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compatibility;
 mod misuse;
 mod patience;
 mod processes;

@@ -1,3 +1,5 @@
+//! Orders of jobs, agreed and not.
+
 use super::*;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Streams of the files that appear in a watched directory.
 //!
 //! Process 0 lists the directory and picks the files of each batch; what it picked is the input slice, and every
-//! process reads from it. Which files are picked is decided in [`files::watch`](super::files::watch).
+//! process reads from it. Which files are picked is decided in [`watch`](crate::base::files::watch).
 
 mod options;
 mod read;
@@ -10,9 +10,9 @@ pub use options::FileStreamOptions;
 pub(crate) use read::{BinaryRecords, EachFile, ReadFiles, TextLines};
 
 use crate::{
+    base::files::{DirectoryLister, DirectoryWatcher, SeenFile, watch::WatcherSettings},
     base::{Clock, Data, Result, Time, clock::Stopwatch, config::MissingFile},
     dstream::input::{Input, Slice},
-    io::files::{DirectoryLister, DirectoryWatcher, SeenFile, watch::WatcherSettings},
     rdd::{Rdd, Session, Site},
 };
 use options::Filter;

@@ -2,12 +2,12 @@
 
 use super::FileInputSettings;
 use crate::{
+    base::files::watch::{PickRule, Readiness, WatcherSettings},
     base::{
         Config, Result,
         config::{FileStreamRule, MissingFile},
         keys,
     },
-    io::files::watch::{PickRule, Readiness, WatcherSettings},
 };
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 

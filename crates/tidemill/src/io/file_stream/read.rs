@@ -1,16 +1,16 @@
 //! How the files of a batch are read on the workers: lines, records of a fixed length, or with a function of the user's.
 
 use crate::{
-    base::{
-        Data, Error, Result, Text,
-        config::MissingFile,
-        text::{LineBlock, LineCounts, LineLimits, LineSplitter, LineTally},
-    },
-    io::files::{
+    base::files::{
         ByteSource, FileSplit, InputFile, LineSource, SeenFile,
         lines::PIECE_BYTES,
         records::RecordSource,
         split::{plan_lines, plan_records},
+    },
+    base::{
+        Data, Error, Result, Text,
+        config::MissingFile,
+        text::{LineBlock, LineCounts, LineLimits, LineSplitter, LineTally},
     },
     rdd::{
         Lineage, Parent, RddNode, Session, Site, TaskContext,

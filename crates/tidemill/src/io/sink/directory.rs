@@ -4,9 +4,9 @@
 
 use super::Sink;
 use crate::{
+    base::files::{Codec, OutputMode, PartWriter, batch_name, objects::ObjectWriter, paths},
     base::{Data, Error, Result, Show, Time},
     dstream::DStream,
-    io::files::{Codec, OutputMode, PartWriter, batch_name, objects::ObjectWriter, paths},
     rdd::Site,
 };
 use std::{
@@ -167,7 +167,7 @@ impl<T: Data + Show> Sink<T> for TextDirectories {
 ///
 /// # Examples
 /// ```
-/// use tidemill::{io::{ObjectDirectories, files::objects::ObjectReader}, testing::TestContext};
+/// use tidemill::{base::files::objects::ObjectReader, io::ObjectDirectories, testing::TestContext};
 /// let folder = tempfile::tempdir()?;
 /// let test = TestContext::new();
 /// test.stream(vec![vec![1, 2]]).save_to(ObjectDirectories::new(folder.path().join("n").display().to_string(), ""));
@@ -251,7 +251,7 @@ impl<T: Data + Show> DStream<T> {
     ///
     /// # Examples
     /// ```
-    /// use tidemill::{io::files::Codec, testing::TestContext};
+    /// use tidemill::{base::files::Codec, testing::TestContext};
     /// let folder = tempfile::tempdir()?;
     /// let test = TestContext::new();
     /// let letters = test.stream(vec![vec!['a']]);

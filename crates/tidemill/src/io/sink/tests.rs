@@ -3,7 +3,7 @@
 use super::{ObjectDirectories, Sink, TextDirectories};
 use crate::{
     Config, DStream, Data, Error, ErrorKind, Time,
-    io::files::{Codec, objects::ObjectReader, whole},
+    base::files::{Codec, objects::ObjectReader, whole},
     keys,
     testing::{MemorySink, Step, TestContext, check_sink},
 };

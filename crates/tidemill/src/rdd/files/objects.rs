@@ -1,11 +1,11 @@
 //! Records in object files: each payload is a chunk of them, in postcard.
 
 use crate::{
-    base::{Data, Result},
-    io::files::{
+    base::files::{
         PartWriter,
         objects::{ObjectReader, ObjectWriter},
     },
+    base::{Data, Result},
     rdd::spill::{decode, encode},
 };
 use std::path::PathBuf;

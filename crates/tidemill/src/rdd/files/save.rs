@@ -3,8 +3,8 @@
 
 use super::objects;
 use crate::{
+    base::files::{Codec, OutputMode, PartWriter},
     base::{Data, Result, Show},
-    io::files::{Codec, OutputMode, PartWriter},
     rdd::{
         node::{Rdd, Site},
         task::{Cursor, TaskContext, guarded},
@@ -41,7 +41,7 @@ impl<T: Data + Show> Rdd<T> {
     ///
     /// # Examples
     /// ```
-    /// use tidemill::io::files::Codec;
+    /// use tidemill::base::files::Codec;
     /// let folder = tempfile::tempdir()?;
     /// let path = folder.path().join("numbers").display().to_string();
     /// let sc = tidemill::Context::local(2);
@@ -111,7 +111,7 @@ impl<T: Data> Rdd<T> {
         codec: Option<Codec>,
         save: impl Fn(&PartWriter, &Rdd<T>, usize, &TaskContext) -> Result<()> + Send + Sync + 'static,
     ) -> Result<()> {
-        let directory = crate::io::files::paths::without_scheme(path)?;
+        let directory = crate::base::files::paths::without_scheme(path)?;
         let ready = if self.session().is_driver() {
             PartWriter::create(directory, mode, codec)
                 .map(drop)

@@ -2,15 +2,15 @@
 
 use super::objects;
 use crate::{
-    base::{
-        Data, Error, Result, Text,
-        text::{LineBlock, LineLimits, LineSplitter},
-    },
-    io::files::{
+    base::files::{
         ByteSource, FileSplit, LineSource, paths,
         records::RecordSource,
         split::{plan_lines, plan_records, plan_whole},
         whole,
+    },
+    base::{
+        Data, Error, Result, Text,
+        text::{LineBlock, LineLimits, LineSplitter},
     },
     rdd::{
         chunk::Chunks,

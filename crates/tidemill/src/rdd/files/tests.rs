@@ -1,6 +1,6 @@
 //! Datasets from files and to files, against the plain contents.
 
-use crate::{Context, ErrorKind, io::files::Codec};
+use crate::{Context, ErrorKind, base::files::Codec};
 use proptest::prelude::*;
 use std::{fs, path::Path, sync::LazyLock};
 
