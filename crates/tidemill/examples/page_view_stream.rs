@@ -16,7 +16,7 @@ struct PageView {
 fn view(n: u64) -> PageView {
     let dice = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     let url = ["/", "/news", "/contact", "/mill"][(dice % 10 / 3) as usize];
-    let status = if dice.is_multiple_of(if dice % 3 == 0 { 9 } else { 31 }) { 404 } else { 200 };
+    let status = if dice.is_multiple_of(if dice.is_multiple_of(3) { 9 } else { 31 }) { 404 } else { 200 };
     PageView {
         url: Text::from(url),
         status,

@@ -6,6 +6,7 @@ use crate::{
         Clock, Config, Data, Error, Misuse, Result, SystemClock, Text, clock::Deadline, keys, text::LineLimits, thread,
         time::ms,
     },
+    checkpoint::CheckpointDirectory,
     dstream::{
         ContextState, DStream,
         graph::Graph,
@@ -138,14 +139,12 @@ impl StreamingContext {
     /// Sets the directory in which state is kept; it is created. Stateful operations need it.
     ///
     /// # Errors
-    /// If the directory cannot be created; [`Misuse::ChangedAfterStart`].
+    /// If the directory cannot be made or written to; [`Misuse::ChangedAfterStart`].
     pub fn checkpoint(&self, directory: impl AsRef<Path>) -> Result<()> {
         self.check_unstarted("checkpoint directory")?;
-        let directory = directory.as_ref();
-        std::fs::create_dir_all(directory).map_err(|error| {
-            Error::from(error).context(format!("could not create the checkpoint directory \"{}\"", directory.display()))
-        })?;
-        let _ = self.inner.graph.session.extensions.checkpoint_dir.set(directory.to_path_buf());
+        let directory = CheckpointDirectory::create(directory.as_ref())?;
+        let _ = self.inner.graph.session.extensions.checkpoint_dir.set(directory.path().to_path_buf());
+        self.inner.graph.set_checkpoint(directory);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     base::{Clock, Config, Misuse, Result, Time, time::ms},
+    checkpoint::CheckpointDirectory,
     rdd::{Session, Site},
 };
 use std::{
@@ -41,6 +42,7 @@ pub(crate) struct Graph {
     next_input: AtomicUsize,
     program: Mutex<Program>,
     pub(crate) remember: OnceLock<Duration>,
+    checkpoint: Mutex<Option<CheckpointDirectory>>,
 }
 
 type ReceiverEvents = Box<dyn Fn(ReceiverEvent) + Send + Sync>;
@@ -87,6 +89,7 @@ impl Graph {
             next_input: AtomicUsize::new(0),
             program: Mutex::default(),
             remember: OnceLock::new(),
+            checkpoint: Mutex::default(),
         }))
     }
 
@@ -105,6 +108,16 @@ impl Graph {
             ContextState::Active => Err(Misuse::AddedAfterStart { operation }.into()),
             ContextState::Stopped => Err(Misuse::AddedAfterStop { operation }.into()),
         }
+    }
+
+    /// Sets where the program is remembered.
+    pub(crate) fn set_checkpoint(&self, directory: CheckpointDirectory) {
+        *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory);
+    }
+
+    /// Whether it was said where the program is remembered.
+    pub(crate) fn has_checkpoint(&self) -> bool {
+        self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// The instant before the first batch: no batch has a time at or before it.

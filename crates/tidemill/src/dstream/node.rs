@@ -48,7 +48,6 @@ pub(crate) trait ErasedStream: Send + Sync {
     fn slide(&self) -> Duration;
     fn parents(&self) -> Vec<Arc<dyn ErasedStream>>;
     fn is_valid(&self, time: Time) -> bool;
-    fn must_checkpoint(&self) -> bool;
     /// Makes the stream keep the datasets of at least the last `duration`, and its parents what that needs.
     fn remember(&self, duration: Duration);
     /// Checks the settings that can only be judged at start.
@@ -259,10 +258,6 @@ impl<T: Data> ErasedStream for StreamCore<T> {
             .is_some_and(|zero| time > zero && (time.as_ms() - zero.as_ms()).is_multiple_of(ms(self.op.slide()).max(1)))
     }
 
-    fn must_checkpoint(&self) -> bool {
-        self.op.must_checkpoint()
-    }
-
     fn remember(&self, duration: Duration) {
         let duration = duration.max(self.op.slide());
         if self.remember_ms.fetch_max(ms(duration), Ordering::Relaxed) >= ms(duration) {
@@ -282,7 +277,7 @@ impl<T: Data> ErasedStream for StreamCore<T> {
             }
         }
         let needs = self.op.must_checkpoint() || settings.checkpoint_interval.is_some();
-        if needs && self.graph.session.extensions.checkpoint_dir.get().is_none() {
+        if needs && !self.graph.has_checkpoint() {
             return Err(Misuse::NoCheckpointDirectory { operation: self.site.to_string() }.into());
         }
         Ok(())

@@ -133,7 +133,7 @@ impl<T> QueueInput<T> {
 
 impl<T: Data> Input<T> for QueueInput<T> {
     fn check(&self) -> Result<()> {
-        let checkpointed = self.graph.session.extensions.checkpoint_dir.get().is_some();
+        let checkpointed = self.graph.has_checkpoint();
         if checkpointed && !self.graph.config.get(&keys::QUEUE_STREAM_ALLOW_CHECKPOINT)? {
             return Err(Misuse::QueueWithCheckpoint.into());
         }

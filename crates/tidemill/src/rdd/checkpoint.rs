@@ -53,9 +53,9 @@ impl Checkpoint {
 
 /// Where a context puts checkpoints.
 #[derive(Default)]
-pub(crate) struct CheckpointDirectory(Mutex<Option<PathBuf>>);
+pub(crate) struct RddDirectory(Mutex<Option<PathBuf>>);
 
-impl CheckpointDirectory {
+impl RddDirectory {
     pub(crate) fn get(&self) -> Option<PathBuf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -71,7 +71,6 @@ pub(crate) use partitioner::PartitionerId;
 pub use partitioner::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef};
 pub use range_partitioner::RangePartitioner;
 pub(crate) use session::Session;
-pub(crate) use shuffle::ErasedShuffle;
 pub(crate) use slots::SlotMap;
 pub use task::BoxError;
 pub(crate) use task::{JobScope, TaskContext};

@@ -2,7 +2,7 @@
 
 use super::{
     accumulator::{Accumulators, Updates},
-    checkpoint::CheckpointDirectory,
+    checkpoint::RddDirectory,
     job::JobRunner,
     spill::SpillFolder,
     task::JobScope,
@@ -35,7 +35,7 @@ pub(crate) struct Extensions {
     pub(crate) jobs: AtomicU64,
     /// What text sources had to drop or repair.
     pub(crate) line_tally: LineTally,
-    pub(crate) rdd_checkpoints: CheckpointDirectory,
+    pub(crate) rdd_checkpoints: RddDirectory,
     pub(crate) spills: SpillFolder,
 }
 
