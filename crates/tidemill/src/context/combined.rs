@@ -61,8 +61,8 @@ impl StreamingContext {
     ///
     /// # Examples
     /// ```
-    /// use tidemill::testing::TestContext;
-    /// let test = TestContext::new();
+    /// use tidemill::{Config, keys, testing::TestContext};
+    /// let test = TestContext::with_config(Config::new().set(keys::QUEUE_STREAM_ALLOW_CHECKPOINT, true));
     /// let sc = test.ssc().context();
     /// let (numbers, queue) = test.ssc().queue_stream_with_default(true, &sc.parallelize(vec![0], 1));
     /// queue.push(sc.parallelize(vec![1, 2], 1));
