@@ -338,7 +338,7 @@ impl StreamingContext {
     ) -> (DStream<T>, RddQueue<T>) {
         let queue = RddQueue::new();
         let graph = self.inner.graph.clone();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site, graph, read: Mutex::default() };
+        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site, graph };
         (self.input(site, input), queue)
     }
 
@@ -381,6 +381,11 @@ impl Inner {
         for notice in self.graph.config.check()? {
             tracing::warn!("{notice}");
         }
+        if self.graph.config.get(&keys::RECEIVER_LOG_ENABLED)? {
+            let name = keys::RECEIVER_LOG_ENABLED.name();
+            return Err(Error::invalid(format!("there is no log of received data yet; set \"{name}\" to false")));
+        }
+        tracing::info!(name = self.graph.config.get(&keys::APP_NAME)?, "a streaming program starts");
         self.warn_of_unused_streams()?;
         let me = Arc::downgrade(self);
         let told_to_stop = Box::new(move || {

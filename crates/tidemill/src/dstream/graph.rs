@@ -14,7 +14,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -43,6 +43,8 @@ pub(crate) struct Graph {
     program: Mutex<Program>,
     pub(crate) remember: OnceLock<Duration>,
     checkpoint: Mutex<Option<CheckpointDirectory>>,
+    /// The newest batch that was given its slices, in milliseconds.
+    newest_ms: AtomicU64,
 }
 
 type ReceiverEvents = Box<dyn Fn(ReceiverEvent) + Send + Sync>;
@@ -90,6 +92,7 @@ impl Graph {
             program: Mutex::default(),
             remember: OnceLock::new(),
             checkpoint: Mutex::default(),
+            newest_ms: AtomicU64::new(0),
         }))
     }
 
@@ -108,6 +111,16 @@ impl Graph {
             ContextState::Active => Err(Misuse::AddedAfterStart { operation }.into()),
             ContextState::Stopped => Err(Misuse::AddedAfterStop { operation }.into()),
         }
+    }
+
+    /// The batch at `time` has its slices.
+    pub(crate) fn set_newest(&self, time: Time) {
+        self.newest_ms.fetch_max(time.as_ms(), Ordering::Relaxed);
+    }
+
+    /// The newest batch that has its slices; what lies after it cannot be computed yet.
+    pub(crate) fn newest(&self) -> Time {
+        Time::from_ms(self.newest_ms.load(Ordering::Relaxed))
     }
 
     /// Sets where the program is remembered.
@@ -170,15 +183,22 @@ impl Graph {
         self.program().streams.iter().filter_map(|declared| declared.stream.upgrade()).collect()
     }
 
-    /// Where streams were declared that no output reads; of a chain of them, its end.
-    pub(crate) fn unused_streams(&self) -> Vec<Site> {
-        let mut used = HashSet::new();
-        let mut open: Vec<_> = self.outputs().iter().map(|output| output.stream.clone()).collect();
-        while let Some(stream) = open.pop() {
-            if used.insert(Arc::as_ptr(&stream).cast::<()>()) {
-                open.extend(stream.parents());
+    /// Every stream that some output reads, itself or through others; parents before what is made from them.
+    pub(crate) fn used_streams(&self) -> Vec<Arc<dyn ErasedStream>> {
+        fn visit(stream: Arc<dyn ErasedStream>, seen: &mut HashSet<*const ()>, found: &mut Vec<Arc<dyn ErasedStream>>) {
+            if seen.insert(Arc::as_ptr(&stream).cast::<()>()) {
+                stream.parents().into_iter().for_each(|parent| visit(parent, seen, found));
+                found.push(stream);
             }
         }
+        let (mut seen, mut found) = (HashSet::new(), Vec::new());
+        self.outputs().iter().for_each(|output| visit(output.stream.clone(), &mut seen, &mut found));
+        found
+    }
+
+    /// Where streams were declared that no output reads; of a chain of them, its end.
+    pub(crate) fn unused_streams(&self) -> Vec<Site> {
+        let used: HashSet<_> = self.used_streams().iter().map(|stream| Arc::as_ptr(stream).cast::<()>()).collect();
         let program = self.program();
         let read: HashSet<_> =
             program.streams.iter().flat_map(|declared| declared.parents.iter().map(address)).collect();

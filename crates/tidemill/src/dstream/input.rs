@@ -82,9 +82,9 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
     /// The Rdd of a slice.
     fn rdd(&self, session: &Arc<Session>, time: Time, slice: &Slice) -> Result<Rdd<T>>;
 
-    /// The batch ended and will not be run again.
-    fn release(&self, time: Time, succeeded: bool) {
-        let _ = (time, succeeded);
+    /// The batch that was given `slice` ended and will not be run again.
+    fn release(&self, time: Time, slice: Option<&Slice>, succeeded: bool) {
+        let _ = (time, slice, succeeded);
     }
 
     /// Sets how many records a second the input may take in from now on.
@@ -150,8 +150,8 @@ impl<T: Data> ErasedInput for InputCore<T> {
         self.slices().insert(time, slice);
     }
     fn release(&self, time: Time, succeeded: bool) {
-        self.slices().remove(&time);
-        self.input.release(time, succeeded);
+        let slice = self.slices().remove(&time);
+        self.input.release(time, slice.as_ref(), succeeded);
     }
     fn set_rate(&self, records_per_second: u64) {
         self.input.set_rate(records_per_second);

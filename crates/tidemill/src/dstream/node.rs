@@ -189,7 +189,7 @@ impl<T: Data> DStream<T> {
 
     /// The datasets of every batch from `begin` to `end`, both included; ends that are no batch time are floored.
     ///
-    /// Batches that were forgotten, or are still to come, are computed.
+    /// Batches that were forgotten are computed; those that are still to come are left out.
     ///
     /// # Errors
     /// [`Misuse::NotStarted`] before start.
@@ -204,7 +204,8 @@ impl<T: Data> DStream<T> {
             floored
         };
         let mut rdds = Vec::new();
-        for time in floor(begin.max(zero)).to(floor(end.max(zero)), slide) {
+        let newest = self.core.graph.newest();
+        for time in floor(begin.max(zero)).to(floor(end.max(zero)), slide).take_while(|time| *time <= newest) {
             rdds.extend(self.at(time)?);
         }
         Ok(rdds)

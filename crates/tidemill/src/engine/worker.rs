@@ -292,7 +292,10 @@ fn run_worker(worker: &mut Worker, shared: &Shared, inbox: usize) {
             // Most likely a connection broke. The control channel knows which, says it, and ends this process.
             Interrupt::new().wait_timeout(BLAME_GRACE);
         }
-        tracing::error!(worker = inbox, message = panic_message(&*panic), "a worker died; ending this process");
+        let message = panic_message(&*panic);
+        tracing::error!(worker = inbox, message, "a worker died; ending this process");
+        // Who set up no log is to know as well.
+        eprintln!("tidemill: worker {inbox} died, and this process with it: {message}");
         std::process::exit(70);
     }
 }
@@ -303,10 +306,12 @@ fn serve(worker: &mut Worker, shared: &Shared, inbox: &Inbox) {
     shared.started.1.notify_all();
     let mut running: Vec<(Handle<()>, Arc<RunningJob>)> = Vec::new();
     loop {
+        // Looked at first: a job that was put in before the end began is then found below.
+        let stopping = shared.stopping.load(Ordering::Acquire);
         while let Some(job) = next_job(inbox) {
             running.push((stage::build(worker, &job), job));
         }
-        if running.is_empty() && shared.stopping.load(Ordering::Acquire) && !worker.has_dataflows() {
+        if running.is_empty() && stopping && !worker.has_dataflows() {
             return;
         }
         worker.step_or_park(None);

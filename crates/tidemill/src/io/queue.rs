@@ -9,7 +9,7 @@ use crate::{
     rdd::{Rdd, Session, Site},
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     fmt,
     ops::Range,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -122,13 +122,6 @@ pub(crate) struct QueueInput<T> {
     pub(crate) default: Option<Rdd<T>>,
     pub(crate) site: Site,
     pub(crate) graph: Arc<Graph>,
-    pub(crate) read: Mutex<BTreeMap<Time, Range<usize>>>,
-}
-
-impl<T> QueueInput<T> {
-    fn read(&self) -> MutexGuard<'_, BTreeMap<Time, Range<usize>>> {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<T: Data> Input<T> for QueueInput<T> {
@@ -159,7 +152,6 @@ impl<T: Data> Input<T> for QueueInput<T> {
                 PUSH_PATIENCE.as_secs()
             )));
         }
-        self.read().insert(time, numbers.clone());
         let items = self.queue.items();
         let of_number = |number: usize| items.waiting.get(number.checked_sub(items.first)?)?.clone();
         let mut picked: Vec<Rdd<T>> = numbers.filter_map(of_number).collect();
@@ -171,11 +163,15 @@ impl<T: Data> Input<T> for QueueInput<T> {
         })
     }
 
-    fn release(&self, time: Time, _succeeded: bool) {
-        let read = self.read().remove(&time);
-        if let Some(read) = read {
+    fn release(&self, _time: Time, slice: Option<&Slice>, _succeeded: bool) {
+        if let Some(Ok(read)) = slice.map(Slice::decode) {
             self.queue.items().release(read);
         }
+    }
+
+    fn has_unpicked(&self) -> bool {
+        let items = self.queue.items();
+        items.unpicked < items.end()
     }
 }
 

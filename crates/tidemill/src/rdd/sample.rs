@@ -37,9 +37,13 @@ fn copies(with_replacement: bool, fraction: f64, rng: &mut Xoshiro256PlusPlus) -
     if with_replacement { poisson(fraction, rng) } else { usize::from(rng.random::<f64>() < fraction) }
 }
 
+/// With replacement, a record comes at most about so often: each copy is drawn one by one.
+const LARGEST_FRACTION: f64 = 1_000_000.0;
+
 fn check_fraction(site: Site, with_replacement: bool, fraction: f64) -> Result<()> {
-    let fits = fraction.is_finite() && fraction >= 0.0 && (with_replacement || fraction <= 1.0);
-    let range = if with_replacement { "0 or more" } else { "between 0 and 1" };
+    let most = if with_replacement { LARGEST_FRACTION } else { 1.0 };
+    let fits = (0.0..=most).contains(&fraction);
+    let range = format!("between 0 and {most}");
     if fits {
         return Ok(());
     }

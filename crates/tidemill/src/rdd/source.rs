@@ -58,7 +58,8 @@ impl Lineage for Range {
 impl RddNode<i64> for Range {
     fn compute<'a>(&'a self, partition: usize, _task: &'a TaskContext) -> Chunks<'a, i64> {
         let bounds = slice_bounds(self.len, partition, self.partitions);
-        Box::new(Chunked(bounds.map(move |i| self.start + i as i64 * self.step)))
+        // The number fits, even where the product alone does not: what wraps around twice is exact.
+        Box::new(Chunked(bounds.map(move |i| self.start.wrapping_add((i as i64).wrapping_mul(self.step)))))
     }
 }
 

@@ -151,7 +151,14 @@ pub(crate) fn run_counted_task<R>(
     IN_TASK.set(false);
     let partials = accumulator::take_partials();
     let unplaced = || Place { site: &UNPLACED, task, record: None };
-    let value = outcome.map_err(|panic| caught(panic, &unplaced()))?;
+    let value = match outcome {
+        Ok(value) => value,
+        Err(panic) => {
+            // Values of the user's: to drop them may panic as well, and the first panic is the one to tell of.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(partials)));
+            return Err(caught(panic, &unplaced()));
+        }
+    };
     let updates =
         catch_unwind(AssertUnwindSafe(|| partials.encode())).map_err(|panic| caught(panic, &unplaced()))??;
     Ok((value, updates))

@@ -48,19 +48,19 @@ impl BatchQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a batch and returns how many wait; waits for a place unless the queue is ending. A batch that comes after
-    /// the queue was closed is dropped.
-    pub(crate) fn push(&self, batch: Batch) -> usize {
+    /// Adds a batch and returns how many wait; waits for a place unless the queue is ending. `None` if the queue was
+    /// closed meanwhile: the batch is dropped.
+    pub(crate) fn push(&self, batch: Batch) -> Option<usize> {
         let full = |state: &mut State| state.waiting.len() >= MAX_WAITING && !state.ending;
         let mut state = self.changed.wait_while(self.state(), full).unwrap_or_else(PoisonError::into_inner);
         if state.closed {
-            return 0;
+            return None;
         }
         state.waiting.push_back(batch);
         let waiting = state.waiting.len();
         drop(state);
         self.changed.notify_all();
-        waiting
+        Some(waiting)
     }
 
     /// The next batch, which then counts as running; `None` once the queue is closed and empty.

@@ -9,6 +9,7 @@ use crate::{
     base::{Error, Time, clock::Stopwatch},
     rdd::task::run_guarded,
 };
+use std::sync::atomic::Ordering;
 
 impl JobScheduler {
     /// The loop of the generator's thread: batches at `first` and every interval after it, until the timer is stopped.
@@ -46,7 +47,10 @@ impl JobScheduler {
         let waiting = self.queue.push(Batch { time, slices, info, submitted: Stopwatch::start(), failure });
         // Only now, for who waits for the batch looks into the queue once it is cut.
         *self.last_cut() = Some(time);
-        self.warn_of_backlog(waiting);
+        match waiting {
+            Some(waiting) => self.warn_of_backlog(waiting),
+            None => drop(self.given_up.fetch_add(1, Ordering::Relaxed)),
+        }
     }
 
     /// Says so when batches pile up, each time the backlog has doubled.

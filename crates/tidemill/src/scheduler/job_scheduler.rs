@@ -19,11 +19,12 @@ use crate::{
     dstream::{
         graph::Graph,
         input::{ReceiverEvent, ReceiverReport},
+        node::ErasedStream,
     },
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::AtomicUsize},
     thread::JoinHandle,
     time::Duration,
 };
@@ -70,6 +71,8 @@ pub(crate) struct JobScheduler {
     pub(super) first_backlog_warning: usize,
     /// Whether some stream has to follow every batch, asked for or not.
     pub(super) must_advance: bool,
+    /// What the outputs read. The graph keeps it alive.
+    pub(super) used: Vec<Weak<dyn ErasedStream>>,
     last_cut: Mutex<Option<Time>>,
     backlog_warning: Mutex<usize>,
     progress: Mutex<Progress>,
@@ -96,6 +99,7 @@ impl JobScheduler {
         let jobs = config.get(&keys::CONCURRENT_JOBS)?;
         check(graph, jobs)?;
         let first_backlog_warning = config.get(&keys::BATCH_QUEUE_WARNING)?;
+        let used = graph.used_streams();
         let scheduler = Arc::new(Self {
             graph: graph.clone(),
             bus: bus.clone(),
@@ -104,7 +108,8 @@ impl JobScheduler {
             timer_stop: Interrupt::new(),
             max_failures: config.task_max_failures()?,
             first_backlog_warning,
-            must_advance: graph.streams().iter().any(|stream| stream.has_state() || stream.is_kept_for_later()),
+            must_advance: used.iter().any(|stream| stream.has_state() || stream.is_kept_for_later()),
+            used: used.iter().map(Arc::downgrade).collect(),
             last_cut: Mutex::default(),
             backlog_warning: Mutex::new(first_backlog_warning),
             progress: Mutex::default(),
@@ -229,10 +234,10 @@ fn check(graph: &Graph, jobs: usize) -> Result<()> {
         output.stream.remember(graph.remember.get().copied().unwrap_or_default());
     }
     graph.inputs().iter().try_for_each(|input| input.check())?;
-    for stream in graph.streams() {
+    for stream in graph.used_streams() {
         stream.remember(graph.remember.get().copied().unwrap_or_default());
         stream.validate()?;
-        if jobs > 1 && stream.has_state() {
+        if jobs > 1 && (stream.has_state() || stream.is_kept_for_later()) {
             return Err(Misuse::ConcurrentStateful { jobs, operation: stream.site().to_string() }.into());
         }
     }

@@ -145,7 +145,8 @@ impl JobScheduler {
             info = info.with_input(of_stream);
         }
         let failure = failed.then(|| Error::unavailable(format!("process 0 could not pick the batch of {time}")));
-        self.queue.push(Batch { time, slices, info, submitted: Stopwatch::start(), failure });
+        // Closed only once process 0 has stopped, after its last batch.
+        let _ = self.queue.push(Batch { time, slices, info, submitted: Stopwatch::start(), failure });
         *self.last_cut() = Some(time);
     }
 }

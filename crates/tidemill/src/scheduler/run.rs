@@ -12,7 +12,7 @@ use crate::{
     dstream::output::Output,
     rdd::{JobScope, Session, task::run_guarded},
 };
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 impl JobScheduler {
     /// The loop of a job thread, until the queue is closed and empty.
@@ -69,6 +69,7 @@ impl JobScheduler {
                 input.give(time, slice);
             }
         }
+        self.graph.set_newest(time);
     }
 
     /// Runs every output of the batch, also after one failed; the last failure is the batch's.
@@ -116,7 +117,7 @@ impl JobScheduler {
         if !self.must_advance {
             return Ok(());
         }
-        self.agree(self.graph.streams().iter().try_for_each(|stream| stream.advance(time)))
+        self.agree(self.used.iter().filter_map(Weak::upgrade).try_for_each(|stream| stream.advance(time)))
     }
 
     fn agree(&self, outcome: Result<()>) -> Result<()> {
@@ -149,10 +150,11 @@ impl JobScheduler {
     fn count(&self, info: &BatchInfo, announced: bool, succeeded: bool) {
         let mut progress = self.progress_mut();
         progress.last_processing_delay = info.processing_delay();
-        if announced {
+        // A batch in which no output is due is no batch to Spark; but what it read and how it failed is told.
+        progress.records += info.num_records();
+        progress.failed_batches += u64::from(!succeeded);
+        if announced || !succeeded {
             progress.completed_batches += 1;
-            progress.failed_batches += u64::from(!succeeded);
-            progress.records += info.num_records();
             progress.last_batch_time = Some(info.batch_time);
         }
     }

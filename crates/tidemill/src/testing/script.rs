@@ -110,7 +110,7 @@ impl<T: Data> Input<T> for ScriptInput<T> {
         Ok(Rdd::of_partitions(session, self.site, partitions))
     }
 
-    fn release(&self, time: Time, _succeeded: bool) {
+    fn release(&self, time: Time, _slice: Option<&Slice>, _succeeded: bool) {
         self.source.script().picked.remove(&time);
     }
 

@@ -113,9 +113,6 @@ keys! {
         optional_count("spark.default.parallelism", "the number of worker threads");
     /// How often a task is tried before its batch fails. The `F` of `local[N,F]` goes before it.
     TASK_MAX_FAILURES: Option<usize> = optional_count("spark.task.maxFailures", "1");
-    /// Whether saving to a folder that exists is an error. Inside a streaming program it never is, so that a batch can
-    /// be written again.
-    VALIDATE_OUTPUT_SPECS: bool = switch("spark.hadoop.validateOutputSpecs", "true");
 
     /// Whether the PID estimator sets the rate of the receivers, from how long batches took. Memory is bounded without
     /// it, by `tidemill.receiver.poolBytes`.
@@ -139,19 +136,13 @@ keys! {
 
     /// The highest rate of each receiver; 0 or less is no limit.
     RECEIVER_MAX_RATE: Option<u64> = optional_rate("spark.streaming.receiver.maxRate", "no limit");
-    /// Whether what receivers take in is written to a log before it is acknowledged, so that a restart does not lose it.
+    /// Whether what receivers take in is written to a log before it is acknowledged. There is no such log yet: `true`
+    /// is refused when the context starts.
     RECEIVER_LOG_ENABLED: bool = switch("spark.streaming.receiver.writeAheadLog.enable", "false");
-    /// After how long the log of received data begins a new file.
-    RECEIVER_LOG_ROLLING: Duration =
-        positive_time("spark.streaming.receiver.writeAheadLog.rollingIntervalSecs", "60").unit(Unit::Seconds);
-    /// How often a write to the log of received data is tried before the receiver fails.
-    RECEIVER_LOG_MAX_FAILURES: usize = count("spark.streaming.receiver.writeAheadLog.maxFailures", "3");
     /// How long a receiver that asked to be restarted, or that failed, waits before it starts again.
     RECEIVER_RESTART_DELAY: Duration = time("spark.streaming.receiverRestartDelay", "2000");
     /// After how long a block of received records is closed even if it is not full. One block is one partition.
     BLOCK_INTERVAL: Duration = positive_time("spark.streaming.blockInterval", "200ms");
-    /// Whether datasets and blocks that no later batch needs are dropped at once.
-    UNPERSIST: bool = switch("spark.streaming.unpersist", "true");
 
     /// Whether a program that is told to end (see `tidemill.shutdown.signals`) finishes what it received first. Spark's
     /// default is false, which loses the batches that wait.
@@ -163,8 +154,6 @@ keys! {
         ConfigKey::<Option<Duration>>::optional("spark.streaming.gracefulStopTimeout", "ten batch durations, but `tidemill.shutdown.timeout` at the least");
     /// How many output operations run at once. With more than one, batches overlap and their order is lost.
     CONCURRENT_JOBS: usize = count("spark.streaming.concurrentJobs", "1");
-    /// How many finished batches are remembered for display.
-    RETAINED_BATCHES: usize = count("spark.streaming.ui.retainedBatches", "1000");
     /// The checkpoint directory, as if the program had called `checkpoint` with it.
     CHECKPOINT_DIRECTORY: Option<String> =
         ConfigKey::<Option<String>>::optional("spark.streaming.checkpoint.directory", "none");
@@ -173,13 +162,6 @@ keys! {
         .unit(Unit::Seconds)
         .also_called(&["spark.streaming.minRememberDuration"]);
 
-    /// Kafka: the highest rate at which each partition is read; 0 or less is no limit.
-    KAFKA_MAX_RATE: Option<u64> = optional_rate("spark.streaming.kafka.maxRatePerPartition", "no limit");
-    /// Kafka: the lowest rate at which each partition is read while backpressure is on.
-    KAFKA_MIN_RATE: u64 = ConfigKey::<u64>::new("spark.streaming.kafka.minRatePerPartition", "1")
-        .unit(Unit::RecordsPerSecond);
-    /// Kafka: how long a poll waits for records that must be there.
-    KAFKA_POLL: Duration = positive_time("spark.streaming.kafka.consumer.poll.ms", "120s");
 
     /// How many worker threads run a job.
     WORKER_THREADS: Option<usize> = optional_count("tidemill.worker.threads", "the threads of `spark.master`");

@@ -287,9 +287,10 @@ impl Iterator for SplitWhitespace {
 /// The high bit of each byte of an ASCII `word` that is white space: a blank, or one of the five from tab on.
 #[inline]
 fn white_bytes(word: u64) -> u64 {
-    // No sum carries into the next byte: every byte is below 0x80 and what is added is at most 0x77.
-    let from_tab = word + (0x80 - 0x09) * LOW;
-    let beyond_return = word + (0x80 - 0x0e) * LOW;
+    // In ASCII no sum carries into the next byte: every byte is below 0x80 and what is added is at most 0x77. Bytes
+    // behind the text may be anything; what they carry goes to bytes that are behind it too, and are not looked at.
+    let from_tab = word.wrapping_add((0x80 - 0x09) * LOW);
+    let beyond_return = word.wrapping_add((0x80 - 0x0e) * LOW);
     ((from_tab & !beyond_return) & HIGH) | equal_bytes(word, u64::from(b' ') * LOW)
 }
 

@@ -113,7 +113,8 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
 
     fn load(&mut self, time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
         (self.slots, self.states) = (SlotMap::default(), Vec::new());
-        let mut timers = self.timers.take().map(|timers| Timers::new(timers.timeout));
+        // The old ones stay until all is loaded: what panics here is tried again.
+        let mut timers = self.timers.as_ref().map(|timers| Timers::new(timers.timeout));
         for (key, state) in initial {
             let slot = self.slot(key);
             self.states[slot] = Some(state);

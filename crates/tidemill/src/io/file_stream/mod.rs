@@ -129,7 +129,7 @@ impl<T: Data, R: ReadFiles<T>> Input<T> for FileInput<R> {
         Ok(Rdd::from_node(session, self.site, node))
     }
 
-    fn release(&self, time: Time, _succeeded: bool) {
+    fn release(&self, time: Time, _slice: Option<&Slice>, _succeeded: bool) {
         let (missing_files, lines) = self.losses.take();
         if missing_files > 0 {
             tracing::warn!(

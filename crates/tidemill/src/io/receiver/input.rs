@@ -160,7 +160,7 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
         }))
     }
 
-    fn release(&self, time: Time, succeeded: bool) {
+    fn release(&self, time: Time, _slice: Option<&Slice>, succeeded: bool) {
         let Some(batch) = lock(&self.cut).remove(&time) else { return };
         drop(batch.permits);
         if succeeded {
@@ -236,7 +236,7 @@ struct Supervisor<T> {
 /// The longest wait before a receiver that keeps failing is run again, in restart delays.
 const MAX_BACK_OFF: u32 = 16;
 
-/// After a failure there is a wait even where the restart delay is zero, so that no processor is burnt.
+/// Before another run there is a wait even where the restart delay is zero, so that no processor is burnt.
 const SHORTEST_BACK_OFF: Duration = Duration::from_millis(10);
 
 /// A receiver that failed so many times in a row is reported as an error, and again after as many more.
@@ -293,7 +293,7 @@ impl<T: Data> Supervisor<T> {
     /// How long to wait before the next run: longer after each failure in a row.
     fn back_off(&self, failures: u32) -> Duration {
         if failures == 0 {
-            return self.restart_delay;
+            return self.restart_delay.max(SHORTEST_BACK_OFF);
         }
         let factor = 1u32.checked_shl(failures - 1).map_or(MAX_BACK_OFF, |factor| factor.clamp(1, MAX_BACK_OFF));
         self.restart_delay.max(SHORTEST_BACK_OFF) * factor

@@ -185,10 +185,12 @@ impl<T: Data> ReceiverLink<T> {
         if records.is_empty() && acknowledge.is_none() {
             return Ok(());
         }
-        self.pace(records.len())?;
+        let count = records.len();
         let permit = self.shared.pool.acquire(bytes, &self.shared.stop);
         self.shared.seal_stored();
         self.shared.push(records_block(records, permit, acknowledge));
+        // Afterwards, so that nothing that was taken in is lost to a stop; the next call waits for it.
+        let _ = self.pace(count);
         Ok(())
     }
 

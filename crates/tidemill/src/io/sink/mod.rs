@@ -9,7 +9,7 @@ use crate::{
     dstream::DStream,
     rdd::{
         Rdd, Site,
-        task::{Cursor, guarded},
+        task::{Cursor, guarded, run_guarded},
     },
 };
 use std::sync::Arc;
@@ -135,10 +135,12 @@ impl<T: Data> DStream<T> {
 /// Takes one batch through the whole contract.
 fn save<T: Data, S: Sink<T>>(site: Site, rdd: &Rdd<T>, time: Time, sink: &Arc<S>) -> Result<()> {
     let drives = rdd.session().runner().process().0 == 0;
-    let outcome = attempt(site, rdd, time, sink, drives);
+    // A panic of the sink is caught here, so that it can still take back what it wrote.
+    let place = format!("\"{site}\" failed in the batch of {time}");
+    let outcome = run_guarded(&place, || attempt(site, rdd, time, sink, drives)).and_then(|outcome| outcome);
     if outcome.is_err()
         && drives
-        && let Err(error) = sink.abort(time)
+        && let Err(error) = run_guarded(&place, || sink.abort(time)).and_then(|aborted| aborted)
     {
         tracing::warn!(output = %site, batch_time = time.as_ms(), %error, "what a failed batch wrote could not be removed");
     }
