@@ -177,8 +177,9 @@ impl<T: Data> Rdd<T> {
 
     pub(crate) fn map_at<U: Data>(&self, site: Site, f: impl Fn(T) -> U + Send + Sync + 'static) -> Rdd<U> {
         self.map_chunks(site, false, move |chunk, cursor| {
+            let mut steps = cursor.steps();
             let one = |record| {
-                cursor.step();
+                steps.step();
                 f(record)
             };
             chunk.into_iter().map(one).collect()
@@ -187,8 +188,9 @@ impl<T: Data> Rdd<T> {
 
     pub(crate) fn filter_at(&self, site: Site, f: impl Fn(&T) -> bool + Send + Sync + 'static) -> Rdd<T> {
         self.map_chunks(site, true, move |mut chunk, cursor| {
+            let mut steps = cursor.steps();
             chunk.retain(|record| {
-                cursor.step();
+                steps.step();
                 f(record)
             });
             chunk
