@@ -209,8 +209,10 @@ pub fn windows(table: &mut Table) -> Result<()> {
     Ok(())
 }
 
+type Loop = Box<dyn FnMut(&[(u64, i64)])>;
+
 /// Makes loops that bring one state up to date.
-fn by_hand(update: fn(&mut hand::State, &[(u64, i64)]) -> Batch) -> impl Fn() -> Box<dyn FnMut(&[(u64, i64)])> {
+fn by_hand(update: fn(&mut hand::State, &[(u64, i64)]) -> Batch) -> impl Fn() -> Loop {
     move || {
         let mut state = hand::State::default();
         Box::new(move |batch| drop(black_box(update(&mut state, batch))))

@@ -102,7 +102,7 @@ where
 /// Fills `out` up to a chunk, keeping in `made` what is left of the last record.
 ///
 /// A record that becomes at most another chunk is taken to its end at once: an iterator that drives the loop itself
-/// (`for_each`) is faster than one that is asked for one item after another (splitting lines: a tenth).
+/// (`for_each`) is faster than one that is asked for one item after another.
 #[inline]
 fn fill<T, I: IntoIterator>(
     f: &impl Fn(T) -> I,
