@@ -12,6 +12,8 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("workers", text::workers),
     ("grep", text::search),
     ("socket", socket::socket),
+    ("windows", keyed::windows),
+    ("states", keyed::states),
     ("job", text::small_job),
     ("latency", latency::latency),
     ("empty", batches::empty),

@@ -59,7 +59,7 @@ pub enum Better {
 /// assert!(row.is_met());
 /// assert_eq!(
 ///     row.to_string(),
-///     "word count, M words/s                    |      24.00 |      32.00 |  0.75 |  0.70 | yes"
+///     "word count, M words/s                        |      24.00 |      32.00 |  0.75 |  0.70 | yes"
 /// );
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +79,7 @@ pub struct Row<'a> {
 impl Row<'_> {
     /// The head of the table.
     pub const HEAD: &'static str =
-        "name                                     |       ours |       hand | ratio |  goal | met";
+        "name                                         |       ours |       hand | ratio |  goal | met";
 
     /// How good ours is; 1 is as good as by hand.
     pub fn ratio(&self) -> f64 {
@@ -101,7 +101,7 @@ impl std::fmt::Display for Row<'_> {
         let ratio = self.ratio();
         write!(
             f,
-            "{:<40} | {:>10.2} | {:>10.2} | {ratio:>5.2} | {:>5.2} | {met}",
+            "{:<44} | {:>10.2} | {:>10.2} | {ratio:>5.2} | {:>5.2} | {met}",
             self.name, self.ours, self.hand, self.goal
         )
     }
@@ -131,7 +131,7 @@ impl Table {
         let is_met = ours <= most;
         self.missed += usize::from(!is_met);
         let met = if is_met { "yes" } else { "no" };
-        say(format_args!("{name:<40} | {ours:>10.2} | {:>10} | {:>5} | {most:>5} | {met}", "", "most"));
+        say(format_args!("{name:<44} | {ours:>10.2} | {:>10} | {:>5} | {most:>5} | {met}", "", "most"));
     }
 
     /// Adds a line of text.

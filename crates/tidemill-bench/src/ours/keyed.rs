@@ -1,12 +1,19 @@
 //! Windows and state by key, batch after batch, as a user would write them.
 
-use crate::hand;
+use super::process::{forget_peak, megabytes, peak_kb};
+use crate::{
+    hand,
+    measure::{Better, Row, Table},
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{hint::black_box, sync::Arc, time::Duration};
 use tidemill::{
     Config, Context, DStream, ManualClock, Result, State, StateSpec, StreamingContext, Time, base::clock::Stopwatch,
     keys, milliseconds, seconds,
 };
+
+/// How often each side runs.
+const ROUNDS: usize = 3;
 
 type Batch = Vec<(u64, i64)>;
 
@@ -38,16 +45,41 @@ pub fn every_key(keys: u64) -> Batch {
     (0..keys).map(|key| (key, 1)).collect()
 }
 
-/// What each of the `measured` last batches costs on `workers` workers; `operation` declares the outputs.
+/// What the `measured` last batches cost on `workers` workers, and what they cost a loop by hand, in turn; `operation`
+/// declares the outputs, `by_hand` makes a loop.
+///
+/// A whole run of one side follows a whole run of the other: batch by batch each would find the other's data in the
+/// caches.
 ///
 /// # Errors
 /// If the context cannot be started or stopped, or a batch fails.
-pub fn run(
+pub fn run<L: FnMut(&[(u64, i64)])>(
     workers: usize,
     batches: &[Batch],
     measured: usize,
-    operation: impl FnOnce(&DStream<(u64, i64)>),
-) -> Result<Cost> {
+    operation: impl Fn(&DStream<(u64, i64)>),
+    by_hand: impl Fn() -> L,
+) -> Result<(Cost, Cost)> {
+    let (mut ours, mut hand) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let times = run_ours(workers, batches, &operation)?;
+        ours.extend_from_slice(&times[times.len() - measured..]);
+        let mut slide = by_hand();
+        let times: Vec<Duration> = batches
+            .iter()
+            .map(|batch| {
+                let watch = Stopwatch::start();
+                slide(batch);
+                watch.elapsed()
+            })
+            .collect();
+        hand.extend_from_slice(&times[times.len() - measured..]);
+    }
+    Ok((Cost::of(ours), Cost::of(hand)))
+}
+
+/// What each batch costs on `workers` workers.
+fn run_ours(workers: usize, batches: &[Batch], operation: impl Fn(&DStream<(u64, i64)>)) -> Result<Vec<Duration>> {
     let config = Config::new()
         .set(keys::MASTER, format!("local[{workers}]"))
         .set(keys::QUEUE_STREAM_ALLOW_CHECKPOINT, true)
@@ -70,18 +102,7 @@ pub fn run(
     }
     ssc.stop()?;
     std::fs::remove_dir_all(&directory)?;
-    Ok(Cost::of(times.split_off(times.len() - measured)))
-}
-
-/// What each of the `measured` last batches costs a loop by hand.
-pub fn by_hand<R>(batches: &[Batch], measured: usize, mut slide: impl FnMut(&[(u64, i64)]) -> R) -> Cost {
-    let mut times = Vec::new();
-    for batch in batches {
-        let watch = Stopwatch::start();
-        black_box(slide(batch));
-        times.push(watch.elapsed());
-    }
-    Cost::of(times.split_off(times.len() - measured))
+    Ok(times)
 }
 
 /// Computes all of a stream and looks at it chunk by chunk.
@@ -127,8 +148,102 @@ pub fn all(pairs: &DStream<(u64, i64)>) {
     consume(&pairs.update_state_by_key(|values: &[i64], sum| Some(sum.unwrap_or(0) + values.iter().sum::<i64>())));
 }
 
-/// The windows by hand, to compare with.
-pub fn hand_inverse_window(window: usize) -> impl FnMut(&[(u64, i64)]) -> Batch {
-    let mut hand = hand::InverseWindow::new(window);
-    move |batch| hand.slide(batch)
+fn milliseconds_of(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// Adds a row for the median batch, which is to take at most `most_times` the time of the loop by hand.
+fn row(table: &mut Table, name: &str, (ours, by_hand): (Cost, Cost), most_times: f64) {
+    table.row(Row {
+        name,
+        ours: milliseconds_of(ours.median),
+        hand: milliseconds_of(by_hand.median),
+        goal: 1.0 / most_times,
+        better: Better::Lower,
+    });
+    let slowest = (milliseconds_of(ours.slowest), milliseconds_of(by_hand.slowest));
+    table.note(format_args!("slowest batch {:.2} ms, by hand {:.2} ms", slowest.0, slowest.1));
+}
+
+/// Windows of 30 batches, 200,000 records a batch, 100,000 keys.
+///
+/// # Errors
+/// If a context cannot be started or stopped, or a batch fails.
+pub fn windows(table: &mut Table) -> Result<()> {
+    let batches = batches(125, 200_000, 100_000);
+    for workers in [1, 2] {
+        forget_peak();
+        let inverse = run(
+            workers,
+            &batches,
+            60,
+            |pairs| inverse_window(pairs, 30),
+            || {
+                let mut hand = hand::InverseWindow::new(30);
+                move |batch: &[(u64, i64)]| drop(black_box(hand.slide(batch)))
+            },
+        )?;
+        row(table, &format!("window, inverse, {workers} workers, ms"), inverse, 3.0);
+        table.note(format_args!(
+            "peak {:.1} MB resident, the batches and the other side among it",
+            megabytes(peak_kb())
+        ));
+        let without = run(
+            workers,
+            &batches,
+            60,
+            |pairs| window(pairs, 30),
+            || {
+                let mut hand = hand::NaiveWindow::new(30);
+                move |batch: &[(u64, i64)]| drop(black_box(hand.slide(batch)))
+            },
+        )?;
+        table.note(format_args!(
+            "without inverse {:.2} ms, by hand {:.2} ms",
+            milliseconds_of(without.0.median),
+            milliseconds_of(without.1.median)
+        ));
+        let times = without.0.median.as_secs_f64() / inverse.0.median.as_secs_f64();
+        table.most(&format!("window, without : with inverse, {workers} workers"), times, 2.0);
+    }
+    Ok(())
+}
+
+type Loop = Box<dyn FnMut(&[(u64, i64)])>;
+
+/// Makes loops that bring one state up to date.
+fn by_hand(update: fn(&mut hand::State, &[(u64, i64)]) -> Batch) -> impl Fn() -> Loop {
+    move || {
+        let mut state = hand::State::default();
+        Box::new(move |batch| drop(black_box(update(&mut state, batch))))
+    }
+}
+
+/// State by key with 100,000 records a batch, over 100,000 keys and over a million.
+///
+/// # Errors
+/// If a context cannot be started or stopped, or a batch fails.
+pub fn states(table: &mut Table) -> Result<()> {
+    for workers in [1, 2] {
+        let mut medians = Vec::new();
+        for keys in [100_000, 1_000_000] {
+            let mut batches = vec![every_key(keys)];
+            batches.extend(self::batches(30, 100_000, keys));
+            let what = format!("{}k keys, {workers} workers, ms", keys / 1_000);
+            forget_peak();
+            let cost = run(workers, &batches, 25, touched, by_hand(hand::State::touched))?;
+            row(table, &format!("map_with_state, {what}"), cost, 5.0);
+            table.note(format_args!(
+                "peak {:.1} MB resident, the batches and the other side among it",
+                megabytes(peak_kb())
+            ));
+            medians.push(cost.0.median.as_secs_f64());
+            let cost = run(workers, &batches, 25, touched_with_timeout, by_hand(hand::State::touched))?;
+            table.note(format_args!("with a timeout {:.2} ms", milliseconds_of(cost.0.median)));
+            let cost = run(workers, &batches, 25, all, by_hand(hand::State::all))?;
+            row(table, &format!("update_state_by_key, {what}"), cost, 5.0);
+        }
+        table.most(&format!("map_with_state, 1M : 100k keys, {workers} workers"), medians[1] / medians[0], 2.0);
+    }
+    Ok(())
 }

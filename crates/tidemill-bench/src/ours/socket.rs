@@ -20,8 +20,9 @@ use tidemill::{Result, StreamingContext, Time, base::clock::Stopwatch, milliseco
 
 /// The words that are sent over and over.
 const WORDS: usize = 1_000_000;
-/// How long each of the two sides runs.
-const RUN: Duration = Duration::from_secs(6);
+/// How long each of the two sides runs at a time, and how often, in turn.
+const RUN: Duration = Duration::from_secs(4);
+const ROUNDS: usize = 3;
 
 /// Sends `text` over and over for [`RUN`]; returns how often it was sent.
 fn send(listener: TcpListener, text: Arc<Vec<u8>>) -> JoinHandle<std::io::Result<u64>> {
@@ -82,23 +83,31 @@ fn ours(text: &Arc<Vec<u8>>, interval_ms: u64) -> Result<f64> {
     Ok(expected as f64 / elapsed.as_secs_f64() / 1e6)
 }
 
+fn middle(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
 /// Sustained word count from a socket, and what it holds in memory.
 ///
 /// # Errors
 /// If a socket fails, or the context.
 pub fn socket(table: &mut Table) -> Result<()> {
     let text = Arc::new(lines(7, WORDS, Shape::default()));
-    let by_hand = by_hand(&text)?;
     let before = Held::now();
     forget_peak();
-    let fast = ours(&text, 100)?;
+    let mut rounds = vec![(ours(&text, 100)?, by_hand(&text)?)];
     let peak = megabytes(peak_kb());
+    for _ in 1..ROUNDS {
+        rounds.push((ours(&text, 100)?, by_hand(&text)?));
+    }
     // The pool of received blocks bounds what one interval can take in.
     let slow = ours(&text, 500)?;
     table.row(Row {
         name: "word count from a socket, M words/s",
-        ours: fast,
-        hand: by_hand,
+        ours: middle(rounds.iter().map(|round| round.0)),
+        hand: middle(rounds.iter().map(|round| round.1)),
         goal: 0.5,
         better: Better::Higher,
     });

@@ -2,8 +2,7 @@
 //!
 //! One word for each key, half of a hash and a slot, and linear probing. It is faster than a general hash table here
 //! because a whole chunk can be looked up at once: [`KeyIndex::guess`] decides nothing, so the processor waits for many
-//! cache lines together, where a lookup after another waits for each; the numbers stand at `Combined`.
-//! Deliberately not here: removal.
+//! cache lines together, where a lookup after another waits for each.
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +18,7 @@ pub(crate) struct KeyIndex {
 /// No slot.
 pub(super) const NONE: u32 = u32::MAX;
 const FIRST_ENTRIES: usize = 16;
+const LARGE: usize = 1 << 18;
 
 impl Default for KeyIndex {
     fn default() -> Self {
@@ -77,9 +77,42 @@ impl KeyIndex {
         self.entries[at] = entry;
     }
 
+    /// Takes out a slot that was added with this hash; whether it was there.
+    pub(super) fn remove(&mut self, hash: u64, slot: u32) -> bool {
+        let (mask, wanted) = (self.entries.len() - 1, (hash >> 32) << 32 | u64::from(slot + 1));
+        let mut gap = self.home(hash);
+        while self.entries[gap] != wanted {
+            if self.entries[gap] == 0 {
+                return false;
+            }
+            gap = (gap + 1) & mask;
+        }
+        self.used -= 1;
+        // What follows moves up, unless it stands between its home and the gap: nothing may be free on its way.
+        let mut at = (gap + 1) & mask;
+        while self.entries[at] != 0 {
+            let from_home = at.wrapping_sub(self.home(self.entries[at])) & mask;
+            if from_home >= (at.wrapping_sub(gap) & mask) {
+                self.entries[gap] = self.entries[at];
+                gap = at;
+            }
+            at = (at + 1) & mask;
+        }
+        self.entries[gap] = 0;
+        true
+    }
+
+    /// How many slots there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.used
+    }
+
     #[cold]
     fn grow(&mut self) {
-        let wider = vec![0; self.entries.len() * 4];
+        // A large index grows with less room to spare: what it costs is waiting for memory.
+        let by = if self.entries.len() < LARGE { 4 } else { 2 };
+        let wider = vec![0; self.entries.len() * by];
         for entry in std::mem::replace(&mut self.entries, wider) {
             if entry != 0 {
                 self.put(entry);

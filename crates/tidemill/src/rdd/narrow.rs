@@ -102,7 +102,7 @@ where
 /// Fills `out` up to a chunk, keeping in `made` what is left of the last record.
 ///
 /// A record that becomes at most another chunk is taken to its end at once: an iterator that drives the loop itself
-/// (`for_each`) is faster than one that is asked for one item after another (splitting lines: a tenth).
+/// (`for_each`) is faster than one that is asked for one item after another.
 #[inline]
 fn fill<T, I: IntoIterator>(
     f: &impl Fn(T) -> I,
@@ -177,8 +177,9 @@ impl<T: Data> Rdd<T> {
 
     pub(crate) fn map_at<U: Data>(&self, site: Site, f: impl Fn(T) -> U + Send + Sync + 'static) -> Rdd<U> {
         self.map_chunks(site, false, move |chunk, cursor| {
+            let mut steps = cursor.steps();
             let one = |record| {
-                cursor.step();
+                steps.step();
                 f(record)
             };
             chunk.into_iter().map(one).collect()
@@ -187,8 +188,9 @@ impl<T: Data> Rdd<T> {
 
     pub(crate) fn filter_at(&self, site: Site, f: impl Fn(&T) -> bool + Send + Sync + 'static) -> Rdd<T> {
         self.map_chunks(site, true, move |mut chunk, cursor| {
+            let mut steps = cursor.steps();
             chunk.retain(|record| {
-                cursor.step();
+                steps.step();
                 f(record)
             });
             chunk

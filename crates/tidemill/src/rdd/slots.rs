@@ -4,17 +4,17 @@
 //! subtract on. A slot that is removed is given to the next new key, so the vectors grow with the most keys there ever
 //! were at once.
 
+use super::index::KeyIndex;
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use std::hash::{BuildHasher, Hash};
 
 /// Maps keys to slots `0..len` in order of first sight.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotMap<K> {
-    table: HashTable<u32>,
+    index: KeyIndex,
     /// The key of a free slot is dropped only when the slot is given to another.
     keys: Vec<K>,
-    /// Kept so that no code of the user's runs while the table grows or loses a key.
+    /// Kept so that no code of the user's runs while a key is removed.
     hashes: Vec<u64>,
     free: Vec<u32>,
     state: FixedState,
@@ -23,7 +23,7 @@ pub(crate) struct SlotMap<K> {
 impl<K> Default for SlotMap<K> {
     fn default() -> Self {
         Self {
-            table: HashTable::new(),
+            index: KeyIndex::default(),
             keys: Vec::new(),
             hashes: Vec::new(),
             free: Vec::new(),
@@ -35,20 +35,48 @@ impl<K> Default for SlotMap<K> {
 impl<K: Hash + Eq> SlotMap<K> {
     #[inline]
     pub(crate) fn get(&self, key: &K) -> Option<usize> {
-        let keys = &self.keys;
-        let found = self.table.find(self.state.hash_one(key), |&slot| keys[slot as usize] == *key);
-        found.map(|&slot| slot as usize)
+        self.find(key, self.state.hash_one(key)).map(|slot| slot as usize)
+    }
+
+    #[inline]
+    fn find(&self, key: &K, hash: u64) -> Option<u32> {
+        self.index.find(hash, |slot| self.keys[slot as usize] == *key)
     }
 
     /// The slot of `key`, and whether it is new.
     #[inline]
     pub(crate) fn slot(&mut self, key: K) -> (usize, bool) {
         let hash = self.state.hash_one(&key);
-        let keys = &self.keys;
-        if let Some(&slot) = self.table.find(hash, |&slot| keys[slot as usize] == key) {
-            return (slot as usize, false);
+        self.slot_hashed(key, hash)
+    }
+
+    #[inline]
+    fn slot_hashed(&mut self, key: K, hash: u64) -> (usize, bool) {
+        match self.find(&key, hash) {
+            Some(slot) => (slot as usize, false),
+            None => (self.add(key, hash), true),
         }
-        (self.add(key, hash), true)
+    }
+
+    /// The slots of all keys of a chunk, each with what belongs to the key; `added` is told of the slots that are new.
+    ///
+    /// All hashes first, then where each key most likely is, then one comparison each: no step waits for the step
+    /// before it, so the processor waits for many cache lines at once.
+    pub(crate) fn slots_of<V>(&mut self, chunk: Vec<(K, V)>, mut added: impl FnMut(u32)) -> Vec<(u32, V)> {
+        let hashes: Vec<u64> = chunk.iter().map(|(key, _)| self.state.hash_one(key)).collect();
+        let guesses: Vec<u32> = hashes.iter().map(|&hash| self.index.guess(hash)).collect();
+        let likely = guesses.into_iter().zip(hashes);
+        let slot_of = |((key, value), (guess, hash)): ((K, V), (u32, u64))| {
+            if self.keys.get(guess as usize) == Some(&key) {
+                return (guess, value);
+            }
+            let (slot, new) = self.slot_hashed(key, hash);
+            if new {
+                added(slot as u32);
+            }
+            (slot as u32, value)
+        };
+        chunk.into_iter().zip(likely).map(slot_of).collect()
     }
 
     fn add(&mut self, key: K, hash: u64) -> usize {
@@ -61,11 +89,11 @@ impl<K: Hash + Eq> SlotMap<K> {
             None => {
                 self.keys.push(key);
                 self.hashes.push(hash);
-                u32::try_from(self.keys.len() - 1).expect("a partition holds fewer than 2^32 keys")
+                let slot = u32::try_from(self.keys.len() - 1).ok().filter(|&slot| slot < u32::MAX);
+                slot.expect("a partition holds fewer than 2^32 - 1 keys")
             }
         };
-        let hashes = &self.hashes;
-        self.table.insert_unique(hash, slot, |&slot| hashes[slot as usize]);
+        self.index.add(hash, slot);
         slot as usize
     }
 }
@@ -73,8 +101,7 @@ impl<K: Hash + Eq> SlotMap<K> {
 impl<K> SlotMap<K> {
     /// Removes the key of `slot`, which the next new key gets; nothing if the slot is free.
     pub(crate) fn remove(&mut self, slot: usize) {
-        if let Ok(entry) = self.table.find_entry(self.hashes[slot], |&entry| entry as usize == slot) {
-            entry.remove();
+        if self.index.remove(self.hashes[slot], slot as u32) {
             self.free.push(slot as u32);
         }
     }
@@ -98,7 +125,7 @@ impl<K> SlotMap<K> {
     /// How many keys there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.table.len()
+        self.index.len()
     }
 }
 

@@ -79,9 +79,35 @@ impl Cursor {
         self.0.set(self.0.get() + 1);
     }
 
+    /// Counts the steps of a loop; the cursor knows of them when the loop ends, also if it ends by a panic.
+    pub(crate) fn steps(&self) -> Steps<'_> {
+        Steps { cursor: self, taken: 0 }
+    }
+
     /// Goes back over records that will be stepped over again.
     pub(crate) fn back(&self, records: usize) {
         self.0.set(self.0.get() - records as u64);
+    }
+}
+
+/// Steps of a loop over records, counted in a register: a step of the cursor itself is a memory access that the next
+/// one has to wait for.
+pub(crate) struct Steps<'a> {
+    cursor: &'a Cursor,
+    taken: u64,
+}
+
+impl Steps<'_> {
+    #[inline(always)]
+    pub(crate) fn step(&mut self) {
+        self.taken += 1;
+    }
+}
+
+impl Drop for Steps<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.cursor.0.set(self.cursor.0.get() + self.taken);
     }
 }
 

@@ -58,17 +58,6 @@ impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
         })
     }
 
-    fn slot(&mut self, key: K) -> usize {
-        let (slot, new) = self.slots.slot(key);
-        if new {
-            self.added.push(slot as u32);
-            if slot == self.states.len() {
-                self.states.push(None);
-            }
-        }
-        slot
-    }
-
     /// Calls the function for a slot and does what it did to the state.
     fn call(&mut self, time: Time, slot: usize, value: Option<V>, timing_out: bool) {
         self.open.open(self.states[slot].take(), timing_out);
@@ -116,7 +105,10 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
         // The old ones stay until all is loaded: what panics here is tried again.
         let mut timers = self.timers.as_ref().map(|timers| Timers::new(timers.timeout));
         for (key, state) in initial {
-            let slot = self.slot(key);
+            let (slot, new) = self.slots.slot(key);
+            if new {
+                self.states.push(None);
+            }
             self.states[slot] = Some(state);
             if let Some(timers) = &mut timers {
                 timers.touch(slot, time);
@@ -136,8 +128,14 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
         }
         for chunk in batch {
             self.mapped.reserve(chunk.len());
-            // All slots of a chunk first: the look-ups do not depend on one another, so they wait for memory together.
-            let records: Vec<(u32, V)> = chunk.into_iter().map(|(key, value)| (self.slot(key) as u32, value)).collect();
+            let records = self.slots.slots_of(chunk, |slot| self.added.push(slot));
+            self.states.resize(self.slots.slots(), None);
+            // A look at all states before the first is changed: what is not in the cache is waited for together.
+            let known = records.iter().filter(|(slot, _)| self.states[*slot as usize].is_some()).count();
+            self.replaced.reserve(known);
+            if let Some(timers) = &mut self.timers {
+                timers.make_room(&records);
+            }
             for (slot, value) in records {
                 cursor.step();
                 self.call(time, slot as usize, Some(value), false);
@@ -203,6 +201,12 @@ impl Timers {
             seen: 0,
             seen_batches: 0,
         }
+    }
+
+    /// Looks at all slots that will be touched, as is done with their states.
+    fn make_room<V>(&mut self, records: &[(u32, V)]) {
+        let untouched = records.iter().filter(|(slot, _)| self.touched.get(*slot as usize) != Some(&self.now));
+        self.touching.reserve(untouched.count());
     }
 
     #[inline]

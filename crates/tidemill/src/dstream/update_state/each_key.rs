@@ -72,14 +72,12 @@ impl<K: Key, V: Data, S: Data, F> EachKey<K, V, S, F> {
 
     fn take_in(&mut self, batch: Chunks<'_, (K, V)>, cursor: &Cursor) -> BySlot<V> {
         let (mut slot_of, mut values) = (Vec::new(), Vec::new());
-        for (key, value) in batch.flatten() {
-            cursor.step();
-            let (slot, new) = self.slots.slot(key);
-            if new {
-                self.added.push(slot as u32);
+        for chunk in batch {
+            for (slot, value) in self.slots.slots_of(chunk, |slot| self.added.push(slot)) {
+                cursor.step();
+                slot_of.push(slot);
+                values.push(value);
             }
-            slot_of.push(slot as u32);
-            values.push(value);
         }
         BySlot::sort(self.slots.slots(), &slot_of, values)
     }

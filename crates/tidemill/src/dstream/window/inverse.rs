@@ -85,17 +85,6 @@ where
         }
     }
 
-    fn slot(&mut self, key: K) -> u32 {
-        let (slot, new) = self.slots.slot(key);
-        if new {
-            self.added.push(slot as u32);
-            if slot == self.totals.len() {
-                self.totals.push(None);
-            }
-        }
-        slot as u32
-    }
-
     fn enter(&mut self, slot: usize, value: V) {
         let copy = value.clone();
         let replaced = match &mut self.totals[slot] {
@@ -139,8 +128,8 @@ where
         for chunk in batch {
             self.entering.reserve(chunk.len());
             self.replaced.reserve(chunk.len());
-            // All slots of a chunk first: the look-ups do not depend on one another, so they wait for memory together.
-            let values: Vec<(u32, V)> = chunk.into_iter().map(|(key, value)| (self.slot(key), value)).collect();
+            let values = self.slots.slots_of(chunk, |slot| self.added.push(slot));
+            self.totals.resize(self.slots.slots(), None);
             for (slot, value) in values {
                 cursor.step();
                 self.enter(slot as usize, value);

@@ -176,14 +176,6 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
         }
     }
 
-    fn slot(&mut self, key: K) -> u32 {
-        let (slot, new) = self.slots.slot(key);
-        if new {
-            self.added.push(slot as u32);
-        }
-        slot as u32
-    }
-
     fn enter(&mut self, slot: usize, value: V) {
         let copy = value.clone();
         let older = place(&mut self.back, slot);
@@ -217,8 +209,7 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V + Send + Sync + 'static> StatePartition f
         for chunk in batch {
             self.entering.reserve(chunk.len());
             self.replaced.reserve(chunk.len());
-            // All slots of a chunk first: the look-ups do not depend on one another, so they wait for memory together.
-            let values: Vec<(u32, V)> = chunk.into_iter().map(|(key, value)| (self.slot(key), value)).collect();
+            let values = self.slots.slots_of(chunk, |slot| self.added.push(slot));
             for (slot, value) in values {
                 cursor.step();
                 self.enter(slot as usize, value);

@@ -34,3 +34,28 @@ fn a_guess_is_a_slot_with_the_same_half_of_the_hash_or_none() {
     let wrong = (0..hashes.len()).filter(|&slot| ![slot as u32, NONE].contains(&index.guess(hashes[slot])));
     assert_eq!(wrong.count(), 0);
 }
+
+#[test]
+fn what_is_removed_is_gone_and_the_rest_stays() {
+    let mut index = KeyIndex::default();
+    let keys: Vec<u32> = (0..3_000).map(|n| n * 7).collect();
+    let mut live = std::collections::BTreeSet::new();
+    for round in 0..20_000_u32 {
+        let slot = round.wrapping_mul(0x9e37_79b9) % 3_000;
+        let key = keys[slot as usize];
+        if live.remove(&slot) {
+            assert!(index.remove(hash_of(key), slot));
+            assert!(!index.remove(hash_of(key), slot));
+        } else {
+            live.insert(slot);
+            index.add(hash_of(key), slot);
+        }
+        if round % 1_000 == 0 {
+            for (slot, &key) in (0..).zip(&keys) {
+                let found = index.find(hash_of(key), |slot| keys[slot as usize] == key);
+                assert_eq!(found, live.contains(&slot).then_some(slot));
+            }
+        }
+        assert_eq!(index.len(), live.len());
+    }
+}
