@@ -25,7 +25,8 @@ pub fn word_count(text: &[u8]) -> WordCounts {
 pub fn word_count_2(text: &[u8]) -> WordCounts {
     let (left, right) = text.split_at(line_border(text, text.len() / 2));
     thread::scope(|scope| {
-        let other = scope.spawn(|| word_count(right));
+        let name = thread::Builder::new().name("count-right".into());
+        let other = name.spawn_scoped(scope, || word_count(right)).expect("the system has a thread to give");
         let mut counts = word_count(left);
         counts.merge(other.join().expect("counting does not panic"));
         counts

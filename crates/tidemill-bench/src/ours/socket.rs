@@ -25,8 +25,8 @@ const RUN: Duration = Duration::from_secs(4);
 const ROUNDS: usize = 3;
 
 /// Sends `text` over and over for [`RUN`]; returns how often it was sent.
-fn send(listener: TcpListener, text: Arc<Vec<u8>>) -> JoinHandle<std::io::Result<u64>> {
-    std::thread::spawn(move || {
+fn send(listener: TcpListener, text: Arc<Vec<u8>>) -> std::io::Result<JoinHandle<std::io::Result<u64>>> {
+    std::thread::Builder::new().name("sender".into()).spawn(move || {
         let (mut stream, _) = listener.accept()?;
         let watch = Stopwatch::start();
         let mut times = 0;
@@ -46,7 +46,7 @@ fn sent(sender: JoinHandle<std::io::Result<u64>>) -> Result<u64> {
 fn by_hand(text: &Arc<Vec<u8>>) -> Result<f64> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
-    let sender = send(listener, text.clone());
+    let sender = send(listener, text.clone())?;
     let stream = TcpStream::connect(address)?;
     let watch = Stopwatch::start();
     let counts = hand::socket_word_count(stream)?;
@@ -59,7 +59,7 @@ fn by_hand(text: &Arc<Vec<u8>>) -> Result<f64> {
 fn ours(text: &Arc<Vec<u8>>, interval_ms: u64) -> Result<f64> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
-    let sender = send(listener, text.clone());
+    let sender = send(listener, text.clone())?;
     let ssc = StreamingContext::local(2, milliseconds(interval_ms))?;
     let counted = Arc::new(AtomicU64::new(0));
     let total = counted.clone();

@@ -182,8 +182,7 @@ impl<T: Data> Rdd<T> {
         let missing: Vec<_> = partitions.filter(|&partition| shared || !checkpoint.has(partition)).collect();
         let site = self.site().step("checkpoint");
         self.run_planned(site, missing, |rdd, partition, task| rdd.chunks(partition, task).for_each(drop))?;
-        let finished =
-            if self.session().is_driver() { checkpoint.parts.finish(self.num_partitions()) } else { Ok(()) };
+        let finished = if self.session().is_driver() { checkpoint.parts.finish(self.num_partitions()) } else { Ok(()) };
         self.session().agree(finished)?;
         checkpoint.complete.store(true, Ordering::Release);
         Ok(())

@@ -123,7 +123,6 @@ fn defaults_are_those_of_spark() -> Result<()> {
     let config = Config::new();
     assert_eq!(config.get(&keys::BLOCK_INTERVAL)?, milliseconds(200));
     assert_eq!(config.get(&keys::RECEIVER_RESTART_DELAY)?, milliseconds(2_000));
-    assert_eq!(config.get(&keys::RECEIVER_LOG_ROLLING)?, seconds(60));
     assert_eq!(config.get(&keys::FILE_MIN_REMEMBER)?, seconds(60));
     assert_eq!(config.get(&keys::PID_PROPORTIONAL)?, 1.0);
     assert_eq!(config.get(&keys::PID_INTEGRAL)?, 0.2);

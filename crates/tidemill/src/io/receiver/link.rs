@@ -159,6 +159,9 @@ impl<T: Data> ReceiverLink<T> {
     /// # Errors
     /// Closed, if the receiver was stopped; the records are not stored then.
     pub fn store_many(&self, records: impl IntoIterator<Item = T>) -> Result<()> {
+        if self.is_stopped() {
+            return Err(stopped());
+        }
         let records: Vec<T> = records.into_iter().collect();
         let bytes = memory_bytes(&records);
         self.put(records, bytes, None)
@@ -175,6 +178,9 @@ impl<T: Data> ReceiverLink<T> {
         records: impl IntoIterator<Item = T>,
         acknowledge: impl FnOnce() + Send + 'static,
     ) -> Result<()> {
+        if self.is_stopped() {
+            return Err(stopped());
+        }
         let records: Vec<T> = records.into_iter().collect();
         let bytes = memory_bytes(&records);
         self.put(records, bytes, Some(Box::new(acknowledge)))
