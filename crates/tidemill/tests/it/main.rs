@@ -6,6 +6,7 @@ mod compatibility;
 mod misuse;
 mod patience;
 mod processes;
+mod readings;
 mod receivers;
 mod scheduling;
 mod sockets;

@@ -145,7 +145,7 @@ fn values_out_of_bounds_are_refused_with_key_value_and_what_was_expected() {
         ("spark.streaming.blockInterval", "0ms", "a time that is longer than 0"),
         ("spark.streaming.blockInterval", "fast", "a time such as"),
         ("spark.streaming.receiver.maxRate", "1.5", "records per second"),
-        ("spark.streaming.unpersist", "yes", "true or false"),
+        ("spark.streaming.stopGracefullyOnShutdown", "yes", "true or false"),
         ("spark.streaming.minRememberDuration", "never", "a time such as"),
         ("spark.master", "yarn", "\"local[*]\""),
         ("spark.default.parallelism", "0", "at least 1"),

@@ -151,7 +151,8 @@ fn what_cannot_be_is_refused_at_the_call() {
     assert!(refused(numbers.sort_by(|n| *n, true, 0)).contains("sort_by at"));
     assert!(refused(pairs.sort_by_key(true, 0)).contains("sort_by_key at"));
     assert!(refused(numbers.sample(false, 1.5, 1)).contains("\"1.5\""));
-    assert!(refused(numbers.sample(true, -0.5, 1)).contains("0 or more"));
+    assert!(refused(numbers.sample(true, -0.5, 1)).contains("between 0 and 1000000"));
+    assert!(refused(numbers.sample(true, 1e18, 1)).contains("between 0 and 1000000"));
     assert!(refused(numbers.sample(true, f64::NAN, 1)).contains("NaN"));
     assert!(refused(pairs.sample_by_key(false, HashMap::from([(1, 2.0)]), 1)).contains("\"2\""));
     for weights in [&[][..], &[0.0], &[1.0, -1.0], &[f64::INFINITY], &[f64::NAN]] {
