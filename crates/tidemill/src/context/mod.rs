@@ -3,6 +3,7 @@
 mod combined;
 mod file_streams;
 mod signals;
+mod sources;
 mod streaming;
 
 pub use streaming::StreamingContext;
