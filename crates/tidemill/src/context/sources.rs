@@ -20,6 +20,19 @@ impl StreamingContext {
     ///
     /// # Panics
     /// If the context was started or stopped.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::testing::{TestContext, TextServer};
+    /// let (server, test) = (TextServer::start(1_000)?, TestContext::new());
+    /// let lines = test.ssc().socket_text_stream("127.0.0.1", server.address().port());
+    /// let seen = test.collect(&lines);
+    /// while seen.batches().concat().is_empty() {
+    ///     test.run(1)?;
+    /// }
+    /// assert!(seen.batches().concat()[0].contains(' '));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn socket_text_stream(&self, host: impl Into<String>, port: u16) -> DStream<Text> {
         let site = Site::here("socket_text_stream");
@@ -41,6 +54,22 @@ impl StreamingContext {
     ///
     /// # Panics
     /// If the context was started or stopped.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{io::Write, net::TcpListener};
+    /// let server = TcpListener::bind("127.0.0.1:0")?;
+    /// let test = tidemill::testing::TestContext::new();
+    /// let seen = test.collect(&test.ssc().raw_socket_stream("127.0.0.1", server.local_addr()?.port()));
+    /// test.run(1)?;
+    /// let (mut connection, _) = server.accept()?;
+    /// connection.write_all(b"\0\0\0\x03abc")?;
+    /// while seen.batches().concat().is_empty() {
+    ///     test.run(1)?;
+    /// }
+    /// assert_eq!(seen.batches().concat(), [b"abc"]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn raw_socket_stream(&self, host: impl Into<String>, port: u16) -> DStream<Vec<u8>> {
         let site = Site::here("raw_socket_stream");
@@ -53,6 +82,26 @@ impl StreamingContext {
     ///
     /// # Panics
     /// If the context was started or stopped.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Result, io::{Ending, Receiver, ReceiverLink}, testing::TestContext};
+    /// struct Hello;
+    /// impl Receiver for Hello {
+    ///     type Item = String;
+    ///     fn run(&mut self, link: &ReceiverLink<String>) -> Result<Ending> {
+    ///         link.store("hello".to_string())?;
+    ///         Ok(Ending::Stop("that was all".into()))
+    ///     }
+    /// }
+    /// let test = TestContext::new();
+    /// let seen = test.collect(&test.ssc().receiver_stream(Hello));
+    /// while seen.batches().concat().is_empty() {
+    ///     test.run(1)?;
+    /// }
+    /// assert_eq!(seen.batches().concat(), ["hello"]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn receiver_stream<R: Receiver>(&self, receiver: R) -> DStream<R::Item> {
         let name = std::any::type_name::<R>();
@@ -70,6 +119,19 @@ impl StreamingContext {
     ///
     /// # Panics
     /// If the context was started or stopped.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Config, keys, testing::TestContext};
+    /// let test = TestContext::with_config(Config::new().set(keys::QUEUE_STREAM_ALLOW_CHECKPOINT, true));
+    /// let (numbers, queue) = test.ssc().queue_stream(true);
+    /// let seen = test.collect(&numbers);
+    /// queue.push(test.ssc().context().range(0, 3, 1, 1));
+    /// queue.push(test.ssc().context().range(3, 5, 1, 1));
+    /// test.run(2)?;
+    /// assert_eq!(seen.batches(), [vec![0, 1, 2], vec![3, 4]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn queue_stream<T: Data>(&self, one_at_a_time: bool) -> (DStream<T>, RddQueue<T>) {
         self.queue_input(Site::here("queue_stream"), one_at_a_time, None)
@@ -92,6 +154,16 @@ impl StreamingContext {
     ///
     /// # Panics
     /// If the context was started or stopped.
+    ///
+    /// # Examples
+    /// ```
+    /// let test = tidemill::testing::TestContext::new();
+    /// let numbers = test.ssc().context().parallelize(vec![1, 2], 1);
+    /// let seen = test.collect(&test.ssc().constant_stream(&numbers));
+    /// test.run(2)?;
+    /// assert_eq!(seen.batches(), [[1, 2], [1, 2]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn constant_stream<T: Data>(&self, rdd: &Rdd<T>) -> DStream<T> {
         self.input(Site::here("constant_stream"), ConstantInput(rdd.clone()))
@@ -101,6 +173,15 @@ impl StreamingContext {
     ///
     /// # Panics
     /// If the context was started or stopped.
+    ///
+    /// # Examples
+    /// ```
+    /// let test = tidemill::testing::TestContext::new();
+    /// let seen = test.collect(&test.ssc().generate_stream(3, |number| number * 10));
+    /// test.run(2)?;
+    /// assert_eq!(seen.batches(), [[0, 10, 20], [30, 40, 50]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn generate_stream<T: Data>(
         &self,

@@ -67,6 +67,16 @@ impl StreamingContext {
     ///
     /// # Errors
     /// [`Misuse::ZeroBatchDuration`]; a configuration key that is unknown or has a bad value.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Context, StreamingContext, seconds};
+    /// let sc = Context::local(2);
+    /// let ssc = StreamingContext::new(&sc, seconds(1))?;
+    /// assert_eq!(ssc.context().default_parallelism(), 2);
+    /// assert!(StreamingContext::new(&sc, seconds(0)).is_err());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn new(context: &Context, batch_duration: Duration) -> Result<Self> {
         Self::with_clock(context, batch_duration, Arc::new(SystemClock::new()))
     }
@@ -75,6 +85,14 @@ impl StreamingContext {
     ///
     /// # Errors
     /// As [`new`](Self::new), and if the worker threads cannot be started.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, milliseconds};
+    /// let ssc = StreamingContext::local(3, milliseconds(500))?;
+    /// assert_eq!(ssc.context().default_parallelism(), 3);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn local(threads: usize, batch_duration: Duration) -> Result<Self> {
         Self::new(&Context::try_local(threads)?, batch_duration)
     }
@@ -83,6 +101,20 @@ impl StreamingContext {
     ///
     /// # Errors
     /// As [`new`](Self::new).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use tidemill::{Context, ManualClock, StreamingContext, Time, seconds};
+    /// let clock = ManualClock::new(Time::from_ms(0));
+    /// let ssc = StreamingContext::with_clock(&Context::local(2), seconds(60), Arc::new(clock.clone()))?;
+    /// ssc.generate_stream(1, |number| number).print(10);
+    /// ssc.start()?;
+    /// clock.advance(seconds(60)); // runs a batch now
+    /// ssc.stop_gracefully()?;
+    /// assert_eq!(ssc.progress().completed_batches, 1);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn with_clock(context: &Context, batch_duration: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
         let config = context.config().clone();
         let bus = Arc::new(ListenerBus::new(config.get(&keys::LISTENER_QUEUE)?)?);
@@ -99,26 +131,73 @@ impl StreamingContext {
     }
 
     /// The context of batch data that this one runs on.
+    ///
+    /// # Examples
+    /// ```
+    /// let ssc = tidemill::StreamingContext::local(2, tidemill::seconds(1))?;
+    /// let limits = ssc.context().parallelize(vec![(1, 10), (2, 90)], 1);
+    /// assert_eq!(limits.count()?, 2);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn context(&self) -> &Context {
         &self.inner.context
     }
 
     /// The configuration.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Config, Context, StreamingContext, keys, seconds};
+    /// let config = Config::new().set(keys::MASTER, "local[2]").set(keys::RECEIVER_MAX_RATE, 500);
+    /// let ssc = StreamingContext::new(&Context::new(config)?, seconds(1))?;
+    /// assert_eq!(ssc.config().get(&keys::RECEIVER_MAX_RATE)?, Some(500));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn config(&self) -> &Config {
         &self.inner.graph.config
     }
 
     /// The interval at which batches are cut.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, seconds};
+    /// assert_eq!(StreamingContext::local(1, seconds(5))?.batch_duration(), seconds(5));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn batch_duration(&self) -> Duration {
         self.inner.graph.batch_duration
     }
 
     /// Where the context is in its life.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{ContextState, testing::TestContext};
+    /// let test = TestContext::new();
+    /// test.stream(vec![vec![1]]).print(10);
+    /// assert_eq!(test.ssc().state(), ContextState::Initialized);
+    /// test.run(1)?;
+    /// assert_eq!(test.ssc().state(), ContextState::Active);
+    /// test.ssc().stop()?;
+    /// assert_eq!(test.ssc().state(), ContextState::Stopped);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn state(&self) -> ContextState {
         self.inner.graph.phase()
     }
 
     /// What was done so far.
+    ///
+    /// # Examples
+    /// ```
+    /// let test = tidemill::testing::TestContext::new();
+    /// test.stream(vec![vec![1, 2], vec![3]]).print(10);
+    /// test.run(2)?;
+    /// let progress = test.ssc().progress();
+    /// assert_eq!((progress.completed_batches, progress.failed_batches, progress.records), (2, 0, 3));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn progress(&self) -> Progress {
         let mut progress = self.inner.scheduler.get().map(|scheduler| scheduler.progress()).unwrap_or_default();
         progress.lines = self.inner.graph.session.extensions.line_tally.total();
@@ -129,6 +208,16 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If the directory cannot be made or written to; [`Misuse::ChangedAfterStart`].
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, seconds};
+    /// let folder = tempfile::tempdir()?;
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// ssc.checkpoint(folder.path().join("state"))?;
+    /// assert!(folder.path().join("state").is_dir());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn checkpoint(&self, directory: impl AsRef<Path>) -> Result<()> {
         self.check_unstarted("checkpoint directory")?;
         let directory = CheckpointDirectory::create(directory.as_ref())?;
@@ -141,6 +230,15 @@ impl StreamingContext {
     ///
     /// # Errors
     /// [`Misuse::RememberedTwice`]; [`Misuse::ChangedAfterStart`].
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, minutes, seconds};
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// ssc.remember(minutes(1))?;
+    /// assert!(ssc.remember(minutes(2)).is_err());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn remember(&self, duration: Duration) -> Result<()> {
         self.check_unstarted("remember duration")?;
         let remember = &self.inner.graph.remember;
@@ -158,11 +256,40 @@ impl StreamingContext {
     }
 
     /// Adds an observer of batches, outputs and receivers.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+    /// use tidemill::{BatchCompleted, StreamingListener, testing::TestContext};
+    /// struct Count(Arc<AtomicUsize>);
+    /// impl StreamingListener for Count {
+    ///     fn on_batch_completed(&self, _: &BatchCompleted) {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    /// }
+    /// let (test, batches) = (TestContext::new(), Arc::new(AtomicUsize::new(0)));
+    /// test.ssc().add_streaming_listener(Count(batches.clone()));
+    /// test.stream(vec![vec![1]]).print(10);
+    /// test.run(3)?;
+    /// test.ssc().stop()?;
+    /// assert_eq!(batches.load(Ordering::Relaxed), 3);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn add_streaming_listener(&self, listener: impl StreamingListener + 'static) -> ListenerId {
         self.inner.bus.add(listener)
     }
 
     /// Removes an observer; whether it was there.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StatsReportListener, StreamingContext, seconds};
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// let stats = ssc.add_streaming_listener(StatsReportListener::new(10));
+    /// assert!(ssc.remove_streaming_listener(stats));
+    /// assert!(!ssc.remove_streaming_listener(stats));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn remove_streaming_listener(&self, listener: ListenerId) -> bool {
         self.inner.bus.remove(listener)
     }
@@ -172,6 +299,18 @@ impl StreamingContext {
     /// # Errors
     /// A [`Misuse`] of the program: no outputs, state without a checkpoint directory, a context that was stopped, and
     /// so on. The context is stopped then and cannot be used again.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{ContextState, StreamingContext, seconds};
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// assert!(ssc.start().is_err(), "there is no output yet");
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// ssc.generate_stream(10, |number| number).print(10);
+    /// ssc.start()?;
+    /// assert_eq!(ssc.state(), ContextState::Active);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn start(&self) -> Result<()> {
         // Looked at before the lock is taken: a batch may call start while a stop holds it and waits for the batch.
         if self.state() == ContextState::Active {
@@ -203,6 +342,18 @@ impl StreamingContext {
     ///
     /// # Errors
     /// The latest error of a batch or receiver; the context goes on running.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{ContextState, StreamingContext, milliseconds};
+    /// let ssc = StreamingContext::local(2, milliseconds(10))?;
+    /// let enough = ssc.clone();
+    /// ssc.generate_stream(1_000, |number| number).foreach_rdd(move |_, _| enough.stop_gracefully());
+    /// ssc.start()?;
+    /// ssc.await_termination()?;
+    /// assert_eq!(ssc.state(), ContextState::Stopped);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn await_termination(&self) -> Result<()> {
         self.await_scheduler(None).map(drop)
     }
@@ -211,6 +362,18 @@ impl StreamingContext {
     ///
     /// # Errors
     /// The latest error of a batch or receiver; the context goes on running.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{milliseconds, testing::TestContext};
+    /// let test = TestContext::new();
+    /// test.stream(vec![vec![1]]).print(10);
+    /// test.run(1)?;
+    /// assert!(!test.ssc().await_termination_or_timeout(milliseconds(1))?);
+    /// test.ssc().stop()?;
+    /// assert!(test.ssc().await_termination_or_timeout(milliseconds(1))?);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn await_termination_or_timeout(&self, timeout: Duration) -> Result<bool> {
         self.await_scheduler(Some(timeout))
     }
@@ -234,6 +397,18 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If a function of the user's does not return within two seconds; its threads are left behind then.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{ContextState, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let seen = test.collect(&test.stream(vec![vec![1], vec![2]]));
+    /// test.run(1)?;
+    /// test.ssc().stop()?;
+    /// assert_eq!(test.ssc().state(), ContextState::Stopped);
+    /// assert_eq!(seen.batches(), [[1]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn stop(&self) -> Result<()> {
         self.inner.stop(None)
     }
@@ -245,6 +420,21 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If a function of the user's does not return in time; its threads are left behind then.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, milliseconds};
+    /// let ssc = StreamingContext::local(2, milliseconds(10))?;
+    /// let count = ssc.context().long_accumulator("numbers");
+    /// let (numbers, queue) = ssc.queue_stream(true);
+    /// queue.push(ssc.context().range(0, 7, 1, 2));
+    /// let counted = count.clone();
+    /// numbers.foreach_rdd(move |rdd, _| rdd.count().map(|n| counted.add(n as i64)));
+    /// ssc.start()?;
+    /// ssc.stop_gracefully()?;
+    /// assert_eq!(count.value(), 7);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn stop_gracefully(&self) -> Result<()> {
         let config = self.config();
         let limit = match config.get(&keys::GRACEFUL_STOP_TIMEOUT)? {
