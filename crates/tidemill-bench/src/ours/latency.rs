@@ -61,8 +61,7 @@ pub fn latency(table: &mut Table) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
     let watch = Stopwatch::start();
-    let sender =
-        std::thread::Builder::new().name("sender".into()).spawn(move || send(&listener, watch, seconds))?;
+    let sender = std::thread::Builder::new().name("sender".into()).spawn(move || send(&listener, watch, seconds))?;
     let ssc = StreamingContext::local(2, milliseconds(10))?;
     let backlog = Backlog::default();
     ssc.add_streaming_listener(backlog.clone());

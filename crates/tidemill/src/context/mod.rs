@@ -3,6 +3,7 @@
 mod combined;
 mod file_streams;
 mod signals;
+mod sources;
 mod streaming;
 
 pub use streaming::StreamingContext;
@@ -39,6 +40,12 @@ impl Context {
     ///
     /// # Panics
     /// If the operating system starts no more threads; [`try_local`](Self::try_local) returns that as an error.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(3);
+    /// assert_eq!(sc.default_parallelism(), 3);
+    /// ```
     pub fn local(threads: usize) -> Self {
         Self::try_local(threads).expect("the operating system starts the worker threads")
     }
@@ -47,6 +54,13 @@ impl Context {
     ///
     /// # Errors
     /// If the worker threads cannot be started.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::try_local(2)?;
+    /// assert_eq!(sc.range(0, 4, 1, 0).sum()?, 6);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn try_local(threads: usize) -> Result<Self> {
         Self::new(Config::new().set(keys::MASTER, format!("local[{}]", threads.max(1))))
     }
@@ -59,6 +73,15 @@ impl Context {
     /// # Errors
     /// A key that is unknown or has a bad value; worker threads that cannot be started; other processes that do not come
     /// up or run another program.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Config, Context, keys};
+    /// let sc = Context::new(Config::new().set(keys::MASTER, "local[2]").set(keys::DEFAULT_PARALLELISM, 5))?;
+    /// assert_eq!(sc.range(0, 100, 1, 0).num_partitions(), 5);
+    /// assert!(Context::new(Config::new().set(keys::MASTER, "moon")).is_err());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn new(config: Config) -> Result<Self> {
         config.check()?;
         let threads = config.worker_threads()?;
@@ -72,6 +95,14 @@ impl Context {
     }
 
     /// The configuration.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Config, Context, keys};
+    /// let sc = Context::new(Config::new().set(keys::MASTER, "local[1]").set(keys::DEFAULT_PARALLELISM, 3))?;
+    /// assert_eq!(sc.config().get(&keys::DEFAULT_PARALLELISM)?, Some(3));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -82,6 +113,13 @@ impl Context {
 
     /// How many partitions a dataset has unless the caller says otherwise: the number of workers of all
     /// processes.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// assert_eq!(sc.default_parallelism(), 2);
+    /// assert_eq!(sc.parallelize(vec![1, 2, 3], 0).num_partitions(), 2);
+    /// ```
     pub fn default_parallelism(&self) -> usize {
         self.session.default_parallelism()
     }
@@ -257,6 +295,15 @@ impl Context {
     }
 
     /// Where datasets are checkpointed, if that was set.
+    ///
+    /// # Examples
+    /// ```
+    /// let (folder, sc) = (tempfile::tempdir()?, tidemill::Context::local(1));
+    /// assert_eq!(sc.checkpoint_dir(), None);
+    /// sc.set_checkpoint_dir(folder.path())?;
+    /// assert!(sc.checkpoint_dir().is_some_and(|directory| directory.is_dir()));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn checkpoint_dir(&self) -> Option<PathBuf> {
         self.session.extensions.rdd_checkpoints.get()
     }
@@ -265,6 +312,15 @@ impl Context {
     ///
     /// # Errors
     /// If a worker ended badly; Invalid if a function that runs on the workers calls it, for it would wait for itself.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// let numbers = sc.range(0, 3, 1, 2);
+    /// sc.stop()?;
+    /// assert!(numbers.count().is_err());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn stop(&self) -> Result<()> {
         if in_task() {
             return Err(Error::invalid(

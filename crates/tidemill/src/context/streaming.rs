@@ -2,26 +2,15 @@
 
 use super::{Context, signals};
 use crate::{
-    base::{
-        Clock, Config, Data, Error, Misuse, Result, SystemClock, Text, clock::Deadline, keys, text::LineLimits, thread,
-        time::ms,
-    },
+    base::{Clock, Config, Data, Error, Misuse, Result, SystemClock, clock::Deadline, keys, thread, time::ms},
     checkpoint::CheckpointDirectory,
     dstream::{
         ContextState, DStream,
         graph::Graph,
         input::{Input, input_stream},
-        node::declared,
     },
-    io::{
-        QueueInput, RddQueue, Receiver,
-        block::BlockPool,
-        generate::GeneratorInput,
-        queue::ConstantInput,
-        receiver::ReceiverInput,
-        socket::{RawSocketReceiver, Server, SocketTextReceiver},
-    },
-    rdd::{Rdd, Site, task::in_task},
+    io::block::BlockPool,
+    rdd::{Site, task::in_task},
     scheduler::{JobScheduler, ListenerBus, ListenerId, Progress, StreamingListener},
 };
 use std::{
@@ -66,7 +55,7 @@ pub(super) struct Inner {
     bus: Arc<ListenerBus>,
     scheduler: OnceLock<Arc<JobScheduler>>,
     /// What all receivers together may hold.
-    pool: Arc<BlockPool>,
+    pub(super) pool: Arc<BlockPool>,
     /// How many signals to end this context has had.
     pub(super) signals: AtomicUsize,
     /// Held while the context is started or stopped.
@@ -78,6 +67,16 @@ impl StreamingContext {
     ///
     /// # Errors
     /// [`Misuse::ZeroBatchDuration`]; a configuration key that is unknown or has a bad value.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Context, StreamingContext, seconds};
+    /// let sc = Context::local(2);
+    /// let ssc = StreamingContext::new(&sc, seconds(1))?;
+    /// assert_eq!(ssc.context().default_parallelism(), 2);
+    /// assert!(StreamingContext::new(&sc, seconds(0)).is_err());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn new(context: &Context, batch_duration: Duration) -> Result<Self> {
         Self::with_clock(context, batch_duration, Arc::new(SystemClock::new()))
     }
@@ -86,6 +85,14 @@ impl StreamingContext {
     ///
     /// # Errors
     /// As [`new`](Self::new), and if the worker threads cannot be started.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, milliseconds};
+    /// let ssc = StreamingContext::local(3, milliseconds(500))?;
+    /// assert_eq!(ssc.context().default_parallelism(), 3);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn local(threads: usize, batch_duration: Duration) -> Result<Self> {
         Self::new(&Context::try_local(threads)?, batch_duration)
     }
@@ -94,6 +101,22 @@ impl StreamingContext {
     ///
     /// # Errors
     /// As [`new`](Self::new).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, mpsc::channel};
+    /// use tidemill::{Context, Error, ManualClock, StreamingContext, Time, seconds};
+    /// let (clock, (sender, done)) = (ManualClock::new(Time::from_ms(0)), channel());
+    /// let ssc = StreamingContext::with_clock(&Context::local(2), seconds(60), Arc::new(clock.clone()))?;
+    /// ssc.generate_stream(1, |number| number).for_each_batch(move |batch, time| {
+    ///     let _ = sender.send((time, batch.len()));
+    ///     Ok::<(), Error>(())
+    /// });
+    /// ssc.start()?;
+    /// clock.advance(seconds(60));
+    /// assert_eq!(done.recv().ok(), Some((Time::from_ms(60_000), 60)));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn with_clock(context: &Context, batch_duration: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
         let config = context.config().clone();
         let bus = Arc::new(ListenerBus::new(config.get(&keys::LISTENER_QUEUE)?)?);
@@ -110,26 +133,73 @@ impl StreamingContext {
     }
 
     /// The context of batch data that this one runs on.
+    ///
+    /// # Examples
+    /// ```
+    /// let ssc = tidemill::StreamingContext::local(2, tidemill::seconds(1))?;
+    /// let limits = ssc.context().parallelize(vec![(1, 10), (2, 90)], 1);
+    /// assert_eq!(limits.count()?, 2);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn context(&self) -> &Context {
         &self.inner.context
     }
 
     /// The configuration.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Config, Context, StreamingContext, keys, seconds};
+    /// let config = Config::new().set(keys::MASTER, "local[2]").set(keys::RECEIVER_MAX_RATE, 500);
+    /// let ssc = StreamingContext::new(&Context::new(config)?, seconds(1))?;
+    /// assert_eq!(ssc.config().get(&keys::RECEIVER_MAX_RATE)?, Some(500));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn config(&self) -> &Config {
         &self.inner.graph.config
     }
 
     /// The interval at which batches are cut.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, seconds};
+    /// assert_eq!(StreamingContext::local(1, seconds(5))?.batch_duration(), seconds(5));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn batch_duration(&self) -> Duration {
         self.inner.graph.batch_duration
     }
 
     /// Where the context is in its life.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{ContextState, testing::TestContext};
+    /// let test = TestContext::new();
+    /// test.stream(vec![vec![1]]).print(10);
+    /// assert_eq!(test.ssc().state(), ContextState::Initialized);
+    /// test.run(1)?;
+    /// assert_eq!(test.ssc().state(), ContextState::Active);
+    /// test.ssc().stop()?;
+    /// assert_eq!(test.ssc().state(), ContextState::Stopped);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn state(&self) -> ContextState {
         self.inner.graph.phase()
     }
 
     /// What was done so far.
+    ///
+    /// # Examples
+    /// ```
+    /// let test = tidemill::testing::TestContext::new();
+    /// test.stream(vec![vec![1, 2], vec![3]]).print(10);
+    /// test.run(2)?;
+    /// let progress = test.ssc().progress();
+    /// assert_eq!((progress.completed_batches, progress.failed_batches, progress.records), (2, 0, 3));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn progress(&self) -> Progress {
         let mut progress = self.inner.scheduler.get().map(|scheduler| scheduler.progress()).unwrap_or_default();
         progress.lines = self.inner.graph.session.extensions.line_tally.total();
@@ -140,6 +210,16 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If the directory cannot be made or written to; [`Misuse::ChangedAfterStart`].
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, seconds};
+    /// let folder = tempfile::tempdir()?;
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// ssc.checkpoint(folder.path().join("state"))?;
+    /// assert!(folder.path().join("state").is_dir());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn checkpoint(&self, directory: impl AsRef<Path>) -> Result<()> {
         self.check_unstarted("checkpoint directory")?;
         let directory = CheckpointDirectory::create(directory.as_ref())?;
@@ -152,6 +232,15 @@ impl StreamingContext {
     ///
     /// # Errors
     /// [`Misuse::RememberedTwice`]; [`Misuse::ChangedAfterStart`].
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, minutes, seconds};
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// ssc.remember(minutes(1))?;
+    /// assert!(ssc.remember(minutes(2)).is_err());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn remember(&self, duration: Duration) -> Result<()> {
         self.check_unstarted("remember duration")?;
         let remember = &self.inner.graph.remember;
@@ -169,11 +258,40 @@ impl StreamingContext {
     }
 
     /// Adds an observer of batches, outputs and receivers.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+    /// use tidemill::{BatchCompleted, StreamingListener, testing::TestContext};
+    /// struct Count(Arc<AtomicUsize>);
+    /// impl StreamingListener for Count {
+    ///     fn on_batch_completed(&self, _: &BatchCompleted) {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    /// }
+    /// let (test, batches) = (TestContext::new(), Arc::new(AtomicUsize::new(0)));
+    /// test.ssc().add_streaming_listener(Count(batches.clone()));
+    /// test.stream(vec![vec![1]]).print(10);
+    /// test.run(3)?;
+    /// test.ssc().stop()?;
+    /// assert_eq!(batches.load(Ordering::Relaxed), 3);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn add_streaming_listener(&self, listener: impl StreamingListener + 'static) -> ListenerId {
         self.inner.bus.add(listener)
     }
 
     /// Removes an observer; whether it was there.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StatsReportListener, StreamingContext, seconds};
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// let stats = ssc.add_streaming_listener(StatsReportListener::new(10));
+    /// assert!(ssc.remove_streaming_listener(stats));
+    /// assert!(!ssc.remove_streaming_listener(stats));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn remove_streaming_listener(&self, listener: ListenerId) -> bool {
         self.inner.bus.remove(listener)
     }
@@ -183,6 +301,18 @@ impl StreamingContext {
     /// # Errors
     /// A [`Misuse`] of the program: no outputs, state without a checkpoint directory, a context that was stopped, and
     /// so on. The context is stopped then and cannot be used again.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{ContextState, StreamingContext, seconds};
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// assert!(ssc.start().is_err(), "there is no output yet");
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// ssc.generate_stream(10, |number| number).print(10);
+    /// ssc.start()?;
+    /// assert_eq!(ssc.state(), ContextState::Active);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn start(&self) -> Result<()> {
         // Looked at before the lock is taken: a batch may call start while a stop holds it and waits for the batch.
         if self.state() == ContextState::Active {
@@ -214,6 +344,18 @@ impl StreamingContext {
     ///
     /// # Errors
     /// The latest error of a batch or receiver; the context goes on running.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{ContextState, StreamingContext, milliseconds};
+    /// let ssc = StreamingContext::local(2, milliseconds(10))?;
+    /// let enough = ssc.clone();
+    /// ssc.generate_stream(1_000, |number| number).foreach_rdd(move |_, _| enough.stop_gracefully());
+    /// ssc.start()?;
+    /// ssc.await_termination()?;
+    /// assert_eq!(ssc.state(), ContextState::Stopped);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn await_termination(&self) -> Result<()> {
         self.await_scheduler(None).map(drop)
     }
@@ -222,6 +364,18 @@ impl StreamingContext {
     ///
     /// # Errors
     /// The latest error of a batch or receiver; the context goes on running.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{milliseconds, testing::TestContext};
+    /// let test = TestContext::new();
+    /// test.stream(vec![vec![1]]).print(10);
+    /// test.run(1)?;
+    /// assert!(!test.ssc().await_termination_or_timeout(milliseconds(1))?);
+    /// test.ssc().stop()?;
+    /// assert!(test.ssc().await_termination_or_timeout(milliseconds(1))?);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn await_termination_or_timeout(&self, timeout: Duration) -> Result<bool> {
         self.await_scheduler(Some(timeout))
     }
@@ -245,6 +399,18 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If a function of the user's does not return within two seconds; its threads are left behind then.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{ContextState, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let seen = test.collect(&test.stream(vec![vec![1], vec![2]]));
+    /// test.run(1)?;
+    /// test.ssc().stop()?;
+    /// assert_eq!(test.ssc().state(), ContextState::Stopped);
+    /// assert_eq!(seen.batches(), [[1]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn stop(&self) -> Result<()> {
         self.inner.stop(None)
     }
@@ -256,6 +422,21 @@ impl StreamingContext {
     ///
     /// # Errors
     /// If a function of the user's does not return in time; its threads are left behind then.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, milliseconds};
+    /// let ssc = StreamingContext::local(2, milliseconds(10))?;
+    /// let count = ssc.context().long_accumulator("numbers");
+    /// let (numbers, queue) = ssc.queue_stream(true);
+    /// queue.push(ssc.context().range(0, 7, 1, 2));
+    /// let counted = count.clone();
+    /// numbers.foreach_rdd(move |rdd, _| rdd.count().map(|n| counted.add(n as i64)));
+    /// ssc.start()?;
+    /// ssc.stop_gracefully()?;
+    /// assert_eq!(count.value(), 7);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn stop_gracefully(&self) -> Result<()> {
         let config = self.config();
         let limit = match config.get(&keys::GRACEFUL_STOP_TIMEOUT)? {
@@ -268,102 +449,6 @@ impl StreamingContext {
     #[track_caller]
     pub(crate) fn input<T: Data>(&self, site: Site, input: impl Input<T>) -> DStream<T> {
         input_stream(&self.inner.graph, site, input)
-    }
-
-    /// Lines of UTF-8 text from the server at `host` and `port`, which is connected to again whenever it is gone.
-    ///
-    /// # Panics
-    /// If the context was started or stopped.
-    #[track_caller]
-    pub fn socket_text_stream(&self, host: impl Into<String>, port: u16) -> DStream<Text> {
-        let site = Site::here("socket_text_stream");
-        let server = declared(Server::new(host, port, self.config()));
-        let session = self.inner.graph.session.clone();
-        let receiver = SocketTextReceiver { server, limits: declared(self.line_limits()), session };
-        self.receive(site, "SocketReceiver", receiver)
-    }
-
-    pub(super) fn line_limits(&self) -> Result<LineLimits> {
-        let config = self.config();
-        Ok(LineLimits {
-            block_bytes: config.get(&keys::RECEIVER_BLOCK_BYTES)? as usize,
-            max_line_bytes: config.get(&keys::LINES_MAX_BYTES)? as usize,
-        })
-    }
-
-    /// Blocks of bytes from the server at `host` and `port`, each led by its length in four bytes.
-    ///
-    /// # Panics
-    /// If the context was started or stopped.
-    #[track_caller]
-    pub fn raw_socket_stream(&self, host: impl Into<String>, port: u16) -> DStream<Vec<u8>> {
-        let site = Site::here("raw_socket_stream");
-        let max_frame_bytes = declared(self.config().get(&keys::LINES_MAX_BYTES)) as usize;
-        let server = declared(Server::new(host, port, self.config()));
-        self.receive(site, "RawReceiver", RawSocketReceiver { server, max_frame_bytes })
-    }
-
-    /// What a [`Receiver`] of your own stores.
-    ///
-    /// # Panics
-    /// If the context was started or stopped.
-    #[track_caller]
-    pub fn receiver_stream<R: Receiver>(&self, receiver: R) -> DStream<R::Item> {
-        let name = std::any::type_name::<R>();
-        let name = name.split('<').next().and_then(|name| name.rsplit("::").next()).unwrap_or("Receiver");
-        self.receive(Site::here("receiver_stream"), name, receiver)
-    }
-
-    #[track_caller]
-    fn receive<R: Receiver>(&self, site: Site, name: &str, receiver: R) -> DStream<R::Item> {
-        let input = declared(ReceiverInput::new(&self.inner.graph, &self.inner.pool, site, name, receiver));
-        self.input(site, input)
-    }
-
-    /// A stream of the datasets that are pushed into the returned queue: one for each batch, or all that wait.
-    ///
-    /// # Panics
-    /// If the context was started or stopped.
-    #[track_caller]
-    pub fn queue_stream<T: Data>(&self, one_at_a_time: bool) -> (DStream<T>, RddQueue<T>) {
-        self.queue_input(Site::here("queue_stream"), one_at_a_time, None)
-    }
-
-    #[track_caller]
-    pub(super) fn queue_input<T: Data>(
-        &self,
-        site: Site,
-        one_at_a_time: bool,
-        default: Option<Rdd<T>>,
-    ) -> (DStream<T>, RddQueue<T>) {
-        let queue = RddQueue::new();
-        let graph = self.inner.graph.clone();
-        let input = QueueInput { queue: queue.clone(), one_at_a_time, default, site, graph };
-        (self.input(site, input), queue)
-    }
-
-    /// The same dataset in every batch.
-    ///
-    /// # Panics
-    /// If the context was started or stopped.
-    #[track_caller]
-    pub fn constant_stream<T: Data>(&self, rdd: &Rdd<T>) -> DStream<T> {
-        self.input(Site::here("constant_stream"), ConstantInput(rdd.clone()))
-    }
-
-    /// `records_per_second` records a second, each made by `make` of its number: 0, 1, 2, and so on.
-    ///
-    /// # Panics
-    /// If the context was started or stopped.
-    #[track_caller]
-    pub fn generate_stream<T: Data>(
-        &self,
-        records_per_second: u64,
-        make: impl Fn(u64) -> T + Send + Sync + 'static,
-    ) -> DStream<T> {
-        let site = Site::here("generate_stream");
-        let graph = self.inner.graph.clone();
-        self.input(site, GeneratorInput { graph, records_per_second, make: Arc::new(make), site })
     }
 
     /// Waits until every batch that the clock has reached is done (true), for at most `timeout` of real time.

@@ -49,11 +49,43 @@ impl<K, V, S, M> fmt::Debug for StateSpec<K, V, S, M> {
 
 impl<K: Key, V, S, M> StateSpec<K, V, S, M> {
     /// A function of the key, the value and the state; what it returns is emitted at every call.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{State, StateSpec, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let rises = StateSpec::function(|key: &char, n: Option<i32>, last: &mut State<i32>| {
+    ///     let now = n.unwrap_or(0);
+    ///     let before = last.get_option().copied().unwrap_or(now);
+    ///     last.update(now);
+    ///     (*key, now - before)
+    /// });
+    /// let seen = test.collect(&test.stream(vec![vec![('a', 5)], vec![('a', 8)]]).map_with_state(rises));
+    /// test.run(2)?;
+    /// assert_eq!(seen.batches(), [[('a', 0)], [('a', 3)]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn function(f: impl Fn(&K, Option<V>, &mut State<S>) -> M + Send + Sync + 'static) -> Self {
         Self::function_with_time(move |_, key, value, state| Some(f(key, value, state)))
     }
 
     /// A function of the batch time too, which emits something or nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{State, StateSpec, Time, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let new_keys = StateSpec::function_with_time(|time: Time, key: &char, _: Option<()>, known: &mut State<bool>| {
+    ///     let is_new = !known.exists();
+    ///     known.update(true);
+    ///     is_new.then_some((time.as_ms(), *key))
+    /// });
+    /// let input = vec![vec![('a', ())], vec![('a', ()), ('b', ())]];
+    /// let seen = test.collect(&test.stream(input).map_with_state(new_keys));
+    /// test.run(2)?;
+    /// assert_eq!(seen.batches(), [[(1_000, 'a')], [(2_000, 'b')]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn function_with_time(
         f: impl Fn(Time, &K, Option<V>, &mut State<S>) -> Option<M> + Send + Sync + 'static,
     ) -> Self {
@@ -61,6 +93,21 @@ impl<K: Key, V, S, M> StateSpec<K, V, S, M> {
     }
 
     /// Sets the state before the first batch. It counts as touched by the first batch and is not emitted.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{State, StateSpec, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let sums = StateSpec::function(|_: &char, n: Option<i32>, sum: &mut State<i32>| {
+    ///     sum.update(sum.get_option().unwrap_or(&0) + n.unwrap_or(0));
+    ///     *sum.get()
+    /// });
+    /// let initial = test.ssc().context().parallelize(vec![('a', 100)], 1);
+    /// let seen = test.collect(&test.stream(vec![vec![('a', 1)]]).map_with_state(sums.initial_state(&initial)));
+    /// test.run(1)?;
+    /// assert_eq!(seen.batches(), [[101]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[must_use]
     pub fn initial_state(mut self, initial: &Rdd<(K, S)>) -> Self {
         self.initial = Some(initial.clone());
@@ -68,12 +115,35 @@ impl<K: Key, V, S, M> StateSpec<K, V, S, M> {
     }
 
     /// Sets how many hash partitions keep the state; the context's default parallelism, unless set.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{State, StateSpec, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let echo = StateSpec::function(|key: &char, _: Option<i32>, _: &mut State<i32>| *key).num_partitions(3);
+    /// let seen = test.collect(&test.stream(vec![vec![('a', 1)]]).map_with_state(echo));
+    /// test.run(1)?;
+    /// assert_eq!(seen.partitions()[0].1.len(), 3);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[must_use]
     pub fn num_partitions(self, partitions: usize) -> Self {
         self.partitioner(partitions)
     }
 
     /// Sets where keys are kept.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{HashPartitioner, State, StateSpec, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let echo = StateSpec::function(|key: &char, _: Option<i32>, _: &mut State<i32>| *key);
+    /// let echo = echo.partitioner(HashPartitioner::new(5));
+    /// let seen = test.collect(&test.stream(vec![vec![('a', 1)]]).map_with_state(echo));
+    /// test.run(1)?;
+    /// assert_eq!(seen.partitions()[0].1.len(), 5);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[must_use]
     pub fn partitioner(mut self, partitioner: impl IntoPartitioner<K>) -> Self {
         self.partitioner = Some(partitioner.into_partitioner());
@@ -85,6 +155,21 @@ impl<K: Key, V, S, M> StateSpec<K, V, S, M> {
     /// key is gone.
     ///
     /// (Spark finds such keys only at batches that it checkpoints, one in ten unless set.)
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{State, StateSpec, seconds, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let sessions = StateSpec::function(|user: &char, page: Option<i32>, last: &mut State<i32>| match page {
+    ///     Some(page) => { last.update(page); format!("{user} reads {page}") }
+    ///     None => format!("{user} left after {}", last.get()),
+    /// });
+    /// let clicks = test.stream(vec![vec![('a', 1)], vec![('a', 7)]]);
+    /// let seen = test.collect(&clicks.map_with_state(sessions.timeout(seconds(1))));
+    /// test.run(4)?;
+    /// assert_eq!(seen.batches().concat(), ["a reads 1", "a reads 7", "a left after 7"]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[must_use]
     pub fn timeout(mut self, idle: Duration) -> Self {
         self.timeout = Some(idle);

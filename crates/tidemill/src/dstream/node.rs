@@ -145,6 +145,15 @@ impl<T: Data> DStream<T> {
     }
 
     /// How far apart the batches of this stream are.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{seconds, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let numbers = test.stream(vec![vec![1]]);
+    /// assert_eq!(numbers.slide_duration(), seconds(1));
+    /// assert_eq!(numbers.window(seconds(4), seconds(2)).slide_duration(), seconds(2));
+    /// ```
     pub fn slide_duration(&self) -> Duration {
         self.core.op.slide()
     }
@@ -170,6 +179,19 @@ impl<T: Data> DStream<T> {
     }
 
     /// [`persist`](Self::persist) in memory.
+    ///
+    /// # Examples
+    /// ```
+    /// let test = tidemill::testing::TestContext::new();
+    /// let computed = test.ssc().context().long_accumulator("computed");
+    /// let count = computed.clone();
+    /// let slow = test.stream(vec![vec![1, 2, 3]]).map(move |n| { count.add(1); n * n }).cache();
+    /// let (first, second) = (test.collect(&slow), test.collect(&slow));
+    /// test.run(1)?;
+    /// assert_eq!((first.sorted(), second.sorted()), (vec![vec![1, 4, 9]], vec![vec![1, 4, 9]]));
+    /// assert_eq!(computed.value(), 3, "each record once, not once for each output");
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn cache(&self) -> Self {
         self.persist(StorageLevel::MemoryOnly)
@@ -179,6 +201,18 @@ impl<T: Data> DStream<T> {
     ///
     /// # Panics
     /// After start, with the text of [`Misuse::ChangedAfterStart`].
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{seconds, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let letters = test.stream(vec![vec![('a', 1)], vec![('a', 1)]]);
+    /// let counts = letters.update_state_by_key(|new: &[i32], n: Option<usize>| Some(n.unwrap_or(0) + new.len()));
+    /// let seen = test.collect(&counts.checkpoint(seconds(5)));
+    /// test.run(2)?;
+    /// assert_eq!(seen.batches(), [[('a', 1)], [('a', 2)]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[track_caller]
     pub fn checkpoint(&self, interval: Duration) -> Self {
         let changed = self.core.graph.check_declaring("checkpoint");
@@ -193,6 +227,20 @@ impl<T: Data> DStream<T> {
     ///
     /// # Errors
     /// [`Misuse::NotStarted`] before start.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Time, seconds, testing::TestContext};
+    /// let test = TestContext::new();
+    /// test.ssc().remember(seconds(60))?;
+    /// let numbers = test.stream(vec![vec![1], vec![2, 3], vec![4]]);
+    /// numbers.print(10);
+    /// test.run(3)?;
+    /// let last_two = numbers.slice(Time::from_ms(2_000), Time::from_ms(3_000))?;
+    /// assert_eq!(last_two[0].collect()?, [2, 3]);
+    /// assert_eq!(last_two[1].collect()?, [4]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn slice(&self, begin: Time, end: Time) -> Result<Vec<Rdd<T>>> {
         let zero = self.core.graph.zero_time().ok_or(Misuse::NotStarted)?;
         let slide = self.slide_duration();

@@ -41,11 +41,39 @@ impl<K, S> Default for StateOptions<K, S> {
 
 impl<K, S> StateOptions<K, S> {
     /// As many hash partitions as the context's default parallelism, and no state at the start.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StateOptions, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let latest = test.stream(vec![vec![('a', 1)], vec![('a', 9)]]).update_state_by_key_with(
+    ///     StateOptions::new(),
+    ///     |_time, _key, values: &[i32], last| values.last().copied().or(last),
+    /// );
+    /// let seen = test.collect(&latest);
+    /// test.run(3)?;
+    /// assert_eq!(seen.batches(), [[('a', 1)], [('a', 9)], [('a', 9)]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets where keys are kept: a number of partitions, or a partitioner.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StateOptions, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let counts = test.stream(vec![vec![('a', 1)]]).update_state_by_key_with(
+    ///     StateOptions::new().partitioner(3),
+    ///     |_time, _key, values: &[i32], count| Some(count.unwrap_or(0) + values.len()),
+    /// );
+    /// let seen = test.collect(&counts);
+    /// test.run(1)?;
+    /// assert_eq!(seen.partitions()[0].1.len(), 3);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[must_use]
     pub fn partitioner(mut self, partitioner: impl IntoPartitioner<K>) -> Self {
         self.partitioner = Some(partitioner.into_partitioner());
@@ -53,6 +81,21 @@ impl<K, S> StateOptions<K, S> {
     }
 
     /// Sets the state before the first batch.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StateOptions, testing::TestContext};
+    /// let test = TestContext::new();
+    /// let initial = test.ssc().context().parallelize(vec![('z', 7)], 1);
+    /// let counts = test.stream(vec![vec![('a', 1)]]).update_state_by_key_with(
+    ///     StateOptions::new().initial_state(&initial),
+    ///     |_time, _key, values: &[i32], count| Some(count.unwrap_or(0) + values.len()),
+    /// );
+    /// let seen = test.collect(&counts);
+    /// test.run(1)?;
+    /// assert_eq!(seen.sorted(), [[('a', 1), ('z', 7)]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[must_use]
     pub fn initial_state(mut self, initial: &Rdd<(K, S)>) -> Self {
         self.initial = Some(initial.clone());

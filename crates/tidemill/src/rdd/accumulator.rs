@@ -93,11 +93,28 @@ impl<V: 'static, A: Data> Accumulator<V, A> {
     }
 
     /// Its name.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(1);
+    /// assert_eq!(sc.long_accumulator("bad lines").name(), "bad lines");
+    /// ```
     pub fn name(&self) -> &str {
         &self.state.name
     }
 
     /// Adds `value`: in a task to what that task gathers, elsewhere at once.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// let total = sc.long_accumulator("total");
+    /// total.add(100);
+    /// let in_tasks = total.clone();
+    /// sc.range(0, 4, 1, 2).foreach(move |n| in_tasks.add(n))?;
+    /// assert_eq!(total.value(), 106);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[inline]
     pub fn add(&self, value: V) {
         if in_task() {
@@ -122,6 +139,16 @@ impl<V: 'static, A: Data> Accumulator<V, A> {
     ///
     /// # Panics
     /// In a task, which knows only a part of it; a panic there fails the task with this text.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// let names = sc.collection_accumulator("names");
+    /// names.add("mill".to_string());
+    /// assert_eq!(names.value(), ["mill"]);
+    /// let inside = names.clone();
+    /// assert!(sc.range(0, 2, 1, 2).map(move |_| inside.value().len()).collect().is_err());
+    /// ```
     #[track_caller]
     pub fn value(&self) -> A {
         assert!(
@@ -133,11 +160,27 @@ impl<V: 'static, A: Data> Accumulator<V, A> {
     }
 
     /// Sets the value.
+    ///
+    /// # Examples
+    /// ```
+    /// let highest = tidemill::Context::local(1).accumulator("highest", 0, |highest, n| *highest = n.max(*highest));
+    /// highest.set(10);
+    /// highest.add(7);
+    /// assert_eq!(highest.value(), 10);
+    /// ```
     pub fn set(&self, value: A) {
         *self.state.lock() = value;
     }
 
     /// Sets the value to the zero it started from.
+    ///
+    /// # Examples
+    /// ```
+    /// let errors = tidemill::Context::local(1).long_accumulator("errors");
+    /// errors.add(3);
+    /// errors.reset();
+    /// assert_eq!(errors.value(), 0);
+    /// ```
     pub fn reset(&self) {
         self.set(self.state.zero.clone());
     }

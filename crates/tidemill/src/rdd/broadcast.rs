@@ -53,6 +53,14 @@ impl<T> Broadcast<T> {
     }
 
     /// A number that is this broadcast's alone within its context.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(1);
+    /// let (first, second) = (sc.broadcast("a"), sc.broadcast("a"));
+    /// assert_ne!(first.id(), second.id());
+    /// assert_eq!(first.id(), first.clone().id());
+    /// ```
     pub fn id(&self) -> u64 {
         self.shared.id
     }
@@ -62,6 +70,12 @@ impl<T> Broadcast<T> {
     /// # Panics
     /// After [`destroy`](Self::destroy); a panic in a task fails the task with the text of
     /// [`try_value`](Self::try_value).
+    ///
+    /// # Examples
+    /// ```
+    /// let names = tidemill::Context::local(1).broadcast(vec!["zero", "one"]);
+    /// assert_eq!(names.value()[1], "one");
+    /// ```
     #[inline]
     #[track_caller]
     pub fn value(&self) -> &T {
@@ -75,6 +89,15 @@ impl<T> Broadcast<T> {
     ///
     /// # Errors
     /// After [`destroy`](Self::destroy), with the place where the broadcast was made.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = tidemill::Context::local(1).broadcast(10);
+    /// assert_eq!(*limit.try_value()?, 10);
+    /// limit.destroy();
+    /// assert!(limit.try_value().is_err());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     #[inline]
     pub fn try_value(&self) -> Result<&T> {
         if self.shared.destroyed.load(Ordering::Acquire) { Err(self.gone()) } else { Ok(&self.shared.value) }
@@ -87,9 +110,28 @@ impl<T> Broadcast<T> {
     }
 
     /// Does nothing, and is here for programs that call it: tasks read the driver's own copy.
+    ///
+    /// # Examples
+    /// ```
+    /// let limit = tidemill::Context::local(1).broadcast(10);
+    /// limit.unpersist();
+    /// assert_eq!(*limit.value(), 10);
+    /// ```
     pub fn unpersist(&self) {}
 
     /// Makes every later use an error. The memory is free when the last clone is gone, such as that in a closure.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// let factor = sc.broadcast(10);
+    /// let by = factor.clone();
+    /// let products = sc.range(0, 3, 1, 2).map(move |n| n * by.value());
+    /// assert_eq!(products.collect()?, [0, 10, 20]);
+    /// factor.destroy();
+    /// assert!(products.collect().is_err());
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn destroy(&self) {
         self.shared.destroyed.store(true, Ordering::Release);
     }

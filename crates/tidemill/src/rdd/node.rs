@@ -182,11 +182,25 @@ impl<T: Data> Rdd<T> {
     }
 
     /// A number that is this dataset's alone within its context.
+    ///
+    /// # Examples
+    /// ```
+    /// let numbers = tidemill::Context::local(1).range(0, 3, 1, 1);
+    /// assert_eq!(numbers.id(), numbers.clone().id());
+    /// assert_ne!(numbers.id(), numbers.map(|n| n + 1).id());
+    /// ```
     pub fn id(&self) -> u64 {
         self.core.id
     }
 
     /// How many partitions it has.
+    ///
+    /// # Examples
+    /// ```
+    /// let numbers = tidemill::Context::local(2).range(0, 100, 1, 4);
+    /// assert_eq!(numbers.num_partitions(), 4);
+    /// assert_eq!(numbers.filter(|n| n % 2 == 0).num_partitions(), 4);
+    /// ```
     pub fn num_partitions(&self) -> usize {
         self.core.node.partitions()
     }

@@ -127,6 +127,37 @@ fn records_block<T: Data>(records: Vec<T>, permit: Permit, acknowledge: Option<A
 /// What a [`Receiver`](super::Receiver) stores its records through.
 ///
 /// Storing waits while the pool of blocks is full, and while the receiver is above its rate limit.
+///
+/// # Examples
+/// ```
+/// use std::sync::mpsc::{Sender, channel};
+/// use tidemill::{Error, Result, io::{Ending, Receiver, ReceiverLink}, minutes, testing::TestContext};
+/// struct Numbers(Sender<&'static str>);
+/// impl Receiver for Numbers {
+///     type Item = u64;
+///     fn run(&mut self, link: &ReceiverLink<u64>) -> Result<Ending> {
+///         link.store(1)?;
+///         let at_once = link.rate_limit().unwrap_or(3);
+///         link.store_many(2..=at_once)?;
+///         let sender = self.0.clone();
+///         link.store_acknowledged([4, 5], move || drop(sender.send("4 and 5 are done")))?;
+///         link.report_error("what followed was no number", &Error::data("\"six\" is not a number"));
+///         while !link.is_stopped() {
+///             link.wait(minutes(1)); // until a stop ends it
+///         }
+///         Ok(Ending::Stop("it was told to".into()))
+///     }
+/// }
+/// let (test, (sender, acknowledged)) = (TestContext::new(), channel());
+/// let seen = test.collect(&test.ssc().receiver_stream(Numbers(sender)));
+/// while seen.batches().concat().len() < 5 {
+///     test.advance(1)?;
+/// }
+/// assert_eq!(seen.batches().concat(), [1, 2, 3, 4, 5]);
+/// test.ssc().stop_gracefully()?;
+/// assert_eq!(acknowledged.recv().ok(), Some("4 and 5 are done"));
+/// # Ok::<(), tidemill::Error>(())
+/// ```
 pub struct ReceiverLink<T> {
     pub(super) shared: Arc<SharedLink<T>>,
     pub(super) limiter: Mutex<RateLimiter>,
@@ -138,6 +169,9 @@ impl<T: Data> ReceiverLink<T> {
     ///
     /// # Errors
     /// Closed, if the receiver was stopped; the record is not stored then.
+    ///
+    /// # Examples
+    /// See [`ReceiverLink`].
     pub fn store(&self, record: T) -> Result<()> {
         self.pace(1)?;
         let bytes = memory_bytes(std::slice::from_ref(&record));
@@ -158,6 +192,9 @@ impl<T: Data> ReceiverLink<T> {
     ///
     /// # Errors
     /// Closed, if the receiver was stopped; the records are not stored then.
+    ///
+    /// # Examples
+    /// See [`ReceiverLink`].
     pub fn store_many(&self, records: impl IntoIterator<Item = T>) -> Result<()> {
         if self.is_stopped() {
             return Err(stopped());
@@ -173,6 +210,9 @@ impl<T: Data> ReceiverLink<T> {
     ///
     /// # Errors
     /// Closed, if the receiver was stopped; the records are not stored then, and `acknowledge` is not called.
+    ///
+    /// # Examples
+    /// See [`ReceiverLink`].
     pub fn store_acknowledged(
         &self,
         records: impl IntoIterator<Item = T>,
@@ -225,6 +265,9 @@ impl<T: Data> ReceiverLink<T> {
     }
 
     /// Tells listeners and log of an error; the receiver goes on.
+    ///
+    /// # Examples
+    /// See [`ReceiverLink`].
     pub fn report_error(&self, message: impl Into<String>, error: &Error) {
         let message = message.into();
         let now = self.clock.now();
@@ -240,16 +283,25 @@ impl<T: Data> ReceiverLink<T> {
     }
 
     /// Whether the receiver is to end.
+    ///
+    /// # Examples
+    /// See [`ReceiverLink`].
     pub fn is_stopped(&self) -> bool {
         self.shared.stop.is_raised()
     }
 
     /// Waits for `duration` (false) or until the receiver is to end (true).
+    ///
+    /// # Examples
+    /// See [`ReceiverLink`].
     pub fn wait(&self, duration: Duration) -> bool {
         self.shared.stop.wait_timeout(duration)
     }
 
     /// The greatest rate at this moment, in records per second, if there is one.
+    ///
+    /// # Examples
+    /// See [`ReceiverLink`].
     pub fn rate_limit(&self) -> Option<u64> {
         self.shared.limit.get()
     }
