@@ -104,15 +104,17 @@ impl StreamingContext {
     ///
     /// # Examples
     /// ```
-    /// use std::sync::Arc;
-    /// use tidemill::{Context, ManualClock, StreamingContext, Time, seconds};
-    /// let clock = ManualClock::new(Time::from_ms(0));
+    /// use std::sync::{Arc, mpsc::channel};
+    /// use tidemill::{Context, Error, ManualClock, StreamingContext, Time, seconds};
+    /// let (clock, (sender, done)) = (ManualClock::new(Time::from_ms(0)), channel());
     /// let ssc = StreamingContext::with_clock(&Context::local(2), seconds(60), Arc::new(clock.clone()))?;
-    /// ssc.generate_stream(1, |number| number).print(10);
+    /// ssc.generate_stream(1, |number| number).for_each_batch(move |batch, time| {
+    ///     let _ = sender.send((time, batch.len()));
+    ///     Ok::<(), Error>(())
+    /// });
     /// ssc.start()?;
-    /// clock.advance(seconds(60)); // runs a batch now
-    /// ssc.stop_gracefully()?;
-    /// assert_eq!(ssc.progress().completed_batches, 1);
+    /// clock.advance(seconds(60));
+    /// assert_eq!(done.recv().ok(), Some((Time::from_ms(60_000), 60)));
     /// # Ok::<(), tidemill::Error>(())
     /// ```
     pub fn with_clock(context: &Context, batch_duration: Duration, clock: Arc<dyn Clock>) -> Result<Self> {
