@@ -1,12 +1,12 @@
 //! How values of a key are combined: before the shuffle, and after it. The operations on top are in `by_key`.
 
 use super::{
-    chunk::{CHUNK_RECORDS, Chunked, Chunks, cloned},
+    chunk::{Chunked, Chunks, cloned},
     index::{KeyIndex, NONE},
     node::{Lineage, Parent, Rdd, RddNode, Site},
     partitioner::{PartitionerId, PartitionerRef},
     placing::Placing,
-    shuffle::{Buckets, Shuffle},
+    shuffle::{Buckets, Shuffle, shared_chunks},
     task::{Cursor, TaskContext, guarded},
 };
 use crate::base::{Data, Key};
@@ -213,10 +213,7 @@ impl<K: Key, V: Data, C: Data, B: Combiner<V, C>> RddNode<(K, C)> for CombinedRd
         if self.shuffle.has_one_source(partition) {
             // Combined already, before the shuffle: no key comes twice.
             let buckets = self.shuffle.read(partition).into_iter();
-            return Box::new(buckets.flat_map(|bucket| {
-                let starts = (0..bucket.len()).step_by(CHUNK_RECORDS);
-                starts.map(move |start| bucket[start..bucket.len().min(start + CHUNK_RECORDS)].to_vec())
-            }));
+            return Box::new(buckets.flat_map(|bucket| shared_chunks(&self.site, task, bucket)));
         }
         let mut combined = Combined::new();
         for bucket in self.shuffle.read(partition) {
