@@ -70,10 +70,11 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Ends what `start` began, and does not wait for it beyond `deadline`; what was received is still picked by a
-    /// last batch.
-    fn stop(&self, deadline: &Deadline) {
+    /// Ends what `start` began, and does not wait for it beyond `deadline`; whether it ended. What was received is still
+    /// picked by a last batch.
+    fn stop(&self, deadline: &Deadline) -> bool {
         let _ = deadline;
+        true
     }
 
     /// Picks what the batch at `time` reads. In the process that drives, in the order of the batches.
@@ -104,7 +105,7 @@ pub(crate) trait ErasedInput: Send + Sync {
     fn site(&self) -> Site;
     fn check(&self) -> Result<()>;
     fn start(&self) -> Result<()>;
-    fn stop(&self, deadline: &Deadline);
+    fn stop(&self, deadline: &Deadline) -> bool;
     fn pick(&self, time: Time) -> Result<Slice>;
     /// Hands over what the batch at `time` reads.
     fn give(&self, time: Time, slice: Slice);
@@ -140,8 +141,8 @@ impl<T: Data> ErasedInput for InputCore<T> {
     fn start(&self) -> Result<()> {
         self.input.start()
     }
-    fn stop(&self, deadline: &Deadline) {
-        self.input.stop(deadline);
+    fn stop(&self, deadline: &Deadline) -> bool {
+        self.input.stop(deadline)
     }
     fn pick(&self, time: Time) -> Result<Slice> {
         self.input.pick(time)

@@ -234,7 +234,7 @@ impl Receiver for RawSocketReceiver {
     fn run(&mut self, link: &ReceiverLink<Vec<u8>>) -> Result<Ending> {
         let mut connection = self.server.connect()?;
         let mut length = [0; 4];
-        while fill(&mut connection, &mut length, link, true)? {
+        while !link.is_stopped() && fill(&mut connection, &mut length, link, true)? {
             let length = u32::from_be_bytes(length) as usize;
             if length > self.max_frame_bytes {
                 return Err(Error::data(format!(

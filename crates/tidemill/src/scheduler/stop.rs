@@ -33,7 +33,10 @@ impl JobScheduler {
         }
         let generator = lock(&self.generator).take();
         let mut left_behind = generator.is_some_and(|thread| join_before(thread, &deadline).is_err());
-        self.graph.inputs().iter().for_each(|input| input.stop(&deadline));
+        // Each has a time of its own, so that a deaf one leaves the batches theirs.
+        for input in self.graph.inputs() {
+            left_behind |= !input.stop(&Deadline::after(PATIENCE));
+        }
         if drain.is_some() {
             self.cut_rest(&deadline);
             self.queue.close();

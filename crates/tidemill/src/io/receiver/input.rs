@@ -121,15 +121,17 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
         Ok(())
     }
 
-    fn stop(&self, deadline: &Deadline) {
+    fn stop(&self, deadline: &Deadline) -> bool {
         self.link.stop.raise();
-        let Some(thread) = lock(&self.thread).take() else { return };
-        if join_before(thread, deadline).is_err() {
+        let Some(thread) = lock(&self.thread).take() else { return true };
+        let ended = join_before(thread, deadline).is_ok();
+        if !ended {
             tracing::warn!(
                 receiver = lock(&self.link.report).name,
                 "a receiver did not end in time and is left behind"
             );
         }
+        ended
     }
 
     fn pick(&self, time: Time) -> Result<Slice> {
