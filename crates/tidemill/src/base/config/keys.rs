@@ -171,7 +171,7 @@ keys! {
     RECEIVER_BLOCK_BYTES: u64 = bytes("tidemill.receiver.blockBytes", "64KiB");
     /// How much received data may wait to be processed, all receivers of a context together. When the pool is full, receivers stop
     /// reading and the sender waits.
-    RECEIVER_POOL_BYTES: u64 = bytes("tidemill.receiver.poolBytes", "64MiB");
+    RECEIVER_POOL_BYTES: u64 = bytes("tidemill.receiver.poolBytes", "256MiB");
     /// How many blocks of each receiver the first batch after a start takes at most, so that a program that is still
     /// cold is not handed a mountain.
     RECEIVER_FIRST_BATCH_BLOCKS: usize = count("tidemill.receiver.firstBatchBlocks", "16");
