@@ -244,7 +244,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     #[track_caller]
     pub fn map_with_state<S: Data, M: Data>(&self, spec: StateSpec<K, V, S, M>) -> MapWithStateDStream<K, S, M> {
         let site = Site::here("map_with_state");
-        let partitioner = spec.partitioner.unwrap_or_else(|| self.stream_partitioner());
+        let partitioner = spec.partitioner.unwrap_or_else(|| self.hash_partitioner());
         let (parent, placing) = (self.clone(), partitioner.clone());
         let input = move |time| Ok(parent.at(time)?.map(|rdd| rdd.placed_at(site, placing.clone())));
         let make = move || Sessions::new(spec.f.clone(), spec.timeout);

@@ -29,5 +29,4 @@ mod tests;
 pub use graph::ContextState;
 pub use map_with_state::{MapWithStateDStream, State, StateSpec};
 pub use node::DStream;
-pub(crate) use transform::guarded_driver as transform_guarded;
 pub use update_state::StateOptions;

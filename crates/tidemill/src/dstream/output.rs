@@ -39,7 +39,7 @@ impl<T: Data> DStream<T> {
         let generate = move |time: Time| {
             let job = stream.at(time)?.map(|rdd| {
                 let f = f.clone();
-                Box::new(move || super::transform_guarded(site, time, || f(rdd, time))) as OutputJob
+                Box::new(move || super::transform::guarded_driver(site, time, || f(rdd, time))) as OutputJob
             });
             Ok(job)
         };

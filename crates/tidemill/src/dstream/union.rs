@@ -43,6 +43,6 @@ impl<T: Data> DStream<T> {
         streams: Vec<DStream<T>>,
         f: impl Fn(Vec<Rdd<T>>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
     ) -> DStream<U> {
-        Self::together(site, streams, move |rdds, time| super::transform_guarded(site, time, || f(rdds, time)))
+        Self::together(site, streams, move |rdds, time| super::transform::guarded_driver(site, time, || f(rdds, time)))
     }
 }

@@ -6,7 +6,7 @@ mod whole;
 use super::{node::DStream, stateful::Stateful};
 use crate::{
     base::{Data, Key, Time},
-    rdd::{HashPartitioner, IntoPartitioner, PartitionerId, PartitionerRef, Rdd, Site},
+    rdd::{IntoPartitioner, PartitionerId, PartitionerRef, Rdd, Site},
 };
 use each_key::EachKey;
 use std::{fmt, sync::Arc};
@@ -211,7 +211,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         I: IntoIterator<Item = (K, S)> + 'static,
     {
         let (site, f) = (Site::here("update_state_by_key_partitions"), Arc::new(f));
-        let partitioner = options.partitioner.clone().unwrap_or_else(|| self.stream_partitioner());
+        let partitioner = options.partitioner.clone().unwrap_or_else(|| self.hash_partitioner());
         let (partitions, placing) = (partitioner.partitions(), partitioner.clone());
         let mut index = 0..partitions;
         let make = move || WholePartition::new(f.clone(), placing.clone(), index.next().unwrap_or_default());
@@ -227,7 +227,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         f: impl Fn(Time, &K, &[V], Option<S>) -> Option<S> + Send + Sync + 'static,
     ) -> DStream<(K, S)> {
         let f = Arc::new(f);
-        let partitioner = options.partitioner.clone().unwrap_or_else(|| self.stream_partitioner());
+        let partitioner = options.partitioner.clone().unwrap_or_else(|| self.hash_partitioner());
         let operator = self.updated(site, options, partitioner, move || EachKey::new(f.clone()));
         operator.placed_stream(self, site, EachKey::emit)
     }
@@ -249,11 +249,6 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         operator.initial = options.initial.map(|initial| initial.placed_at(site.step("initial state"), partitioner));
         operator.must_checkpoint = true;
         Arc::new(operator)
-    }
-
-    /// Where the keys of a stream go unless the user says otherwise: its context's default parallelism.
-    pub(crate) fn stream_partitioner(&self) -> PartitionerRef<K> {
-        Arc::new(HashPartitioner::new(self.graph().session.default_parallelism()))
     }
 }
 

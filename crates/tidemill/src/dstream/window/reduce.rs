@@ -104,7 +104,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         slide: impl Into<Option<Duration>>,
     ) -> DStream<(K, V)> {
         let window = Window::over(self, window, slide);
-        self.reduced_window(Site::here("reduce_by_key_and_window"), window, self.stream_partitioner(), f)
+        self.reduced_window(Site::here("reduce_by_key_and_window"), window, self.hash_partitioner(), f)
     }
 
     /// As [`reduce_by_key_and_window`](Self::reduce_by_key_and_window), into the partitions of `partitioner`.
@@ -164,7 +164,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     ) -> DStream<(K, V)> {
         let window = Window::over(self, window, slide);
         let site = Site::here("reduce_by_key_and_window_inverse");
-        self.inverse_window(site, window, self.stream_partitioner(), f, inverse)
+        self.inverse_window(site, window, self.hash_partitioner(), f, inverse)
     }
 
     /// As [`reduce_by_key_and_window_inverse`](Self::reduce_by_key_and_window_inverse), into the partitions of
@@ -220,7 +220,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         slide: impl Into<Option<Duration>>,
     ) -> DStream<(K, Vec<V>)> {
         let window = Window::over(self, window, slide);
-        self.grouped_window(Site::here("group_by_key_and_window"), window, self.stream_partitioner())
+        self.grouped_window(Site::here("group_by_key_and_window"), window, self.hash_partitioner())
     }
 
     /// As [`group_by_key_and_window`](Self::group_by_key_and_window), into the partitions of `partitioner`.

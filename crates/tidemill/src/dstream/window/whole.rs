@@ -131,7 +131,7 @@ impl<T: Key> DStream<T> {
     pub fn count_by_value_and_window(&self, window: Duration, slide: impl Into<Option<Duration>>) -> DStream<(T, u64)> {
         let (site, window) = (Site::here("count_by_value_and_window"), Window::over(self, window, slide));
         let ones = self.ones(site);
-        let partitioner = ones.stream_partitioner();
+        let partitioner = ones.hash_partitioner();
         ones.inverse_window(site, window, partitioner, |a, b| a + b, |a, b| a - b)
     }
 
