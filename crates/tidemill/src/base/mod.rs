@@ -2,9 +2,11 @@
 
 pub mod clock;
 pub mod config;
+pub(crate) mod durable;
 pub mod error;
 pub mod files;
 pub mod show;
+pub mod storage;
 pub mod text;
 pub(crate) mod thread;
 pub mod time;

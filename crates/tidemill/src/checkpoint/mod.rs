@@ -1,15 +1,29 @@
-//! Where a streaming program is remembered. So far that is only a directory of its own; what recovery writes into it,
-//! the log of batches and the state, gets its room here.
+//! What is remembered of a streaming program, and how a restart is decided.
+//!
+//! A log of immutable files says what every batch was given, what it changed and that it is done; [`model`] has what
+//! stands in it, [`delta`] how state is written.
 
-use crate::base::{Error, Result};
-use std::{fs, os::unix::fs::DirBuilderExt, path::Path, path::PathBuf};
+#![allow(dead_code, unused_imports, reason = "the rooms above are being fitted to it")]
 
-/// Only the user that runs the program may look into it.
-const MODE: u32 = 0o700;
+mod delta;
+mod model;
 
-/// A directory that exists and can be written to.
+pub(crate) use delta::{Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, group_of, push_entry};
+pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
+
+use crate::base::{
+    Result,
+    storage::{LocalStorage, StorageRef},
+};
+use std::{path::Path, path::PathBuf, sync::Arc};
+
+/// A place that exists and can be written to.
 #[derive(Clone, Debug)]
-pub(crate) struct CheckpointDirectory(PathBuf);
+pub(crate) struct CheckpointDirectory {
+    storage: StorageRef,
+    /// Where it is, if that is a folder of this machine.
+    path: Option<PathBuf>,
+}
 
 impl CheckpointDirectory {
     /// Makes the directory, where it does not exist, and tries whether it can be written to.
@@ -17,17 +31,16 @@ impl CheckpointDirectory {
     /// # Errors
     /// Unavailable, naming the directory, if it cannot be made or written to.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let what = |error: std::io::Error| {
-            Error::from(error).context(format!("the checkpoint directory \"{}\" cannot be used", path.display()))
-        };
-        fs::DirBuilder::new().recursive(true).mode(MODE).create(path).map_err(what)?;
-        let path = fs::canonicalize(path).map_err(what)?;
-        let probe = path.join(format!(".probe-{}", std::process::id()));
-        fs::write(&probe, []).and_then(|()| fs::remove_file(&probe)).map_err(what)?;
-        Ok(Self(path))
+        let storage = LocalStorage::create(path).map_err(|error| error.context("the checkpoint"))?;
+        let path = storage.root().to_path_buf();
+        Ok(Self { storage: Arc::new(storage), path: Some(path) })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    pub(crate) fn storage(&self) -> &StorageRef {
+        &self.storage
     }
 }

@@ -223,7 +223,9 @@ impl StreamingContext {
     pub fn checkpoint(&self, directory: impl AsRef<Path>) -> Result<()> {
         self.check_unstarted("checkpoint directory")?;
         let directory = CheckpointDirectory::create(directory.as_ref())?;
-        let _ = self.inner.graph.session.extensions.checkpoint_dir.set(directory.path().to_path_buf());
+        if let Some(path) = directory.path() {
+            let _ = self.inner.graph.session.extensions.checkpoint_dir.set(path.to_path_buf());
+        }
         self.inner.graph.set_checkpoint(directory);
         Ok(())
     }

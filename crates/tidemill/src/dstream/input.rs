@@ -5,39 +5,16 @@ use super::{
     node::{DStream, ErasedStream, StreamOp},
 };
 use crate::{
-    base::{Data, Error, Result, Time, clock::Deadline},
+    base::{Data, Result, Time, clock::Deadline},
     rdd::{Rdd, Session, Site},
 };
-use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-/// What one batch reads of one input: enough to read it again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Slice {
-    /// In the encoding of the input that picked it.
-    pub(crate) bytes: Vec<u8>,
-    /// How many records it has, where that is known before it is read.
-    pub(crate) records: u64,
-    /// What to show of it: file names, offset ranges.
-    pub(crate) metadata: BTreeMap<String, String>,
-}
-
-impl Slice {
-    pub(crate) fn of(value: &impl Serialize, records: u64) -> Result<Self> {
-        let bytes = postcard::to_stdvec(value)
-            .map_err(|error| Error::internal("an input slice could not be encoded").with_source(error))?;
-        Ok(Self { bytes, records, metadata: BTreeMap::new() })
-    }
-
-    pub(crate) fn decode<'a, V: Deserialize<'a>>(&'a self) -> Result<V> {
-        postcard::from_bytes(&self.bytes)
-            .map_err(|error| Error::internal("an input slice could not be decoded").with_source(error))
-    }
-}
+pub(crate) use crate::checkpoint::Slice;
 
 /// What a receiver is doing.
 #[derive(Clone, Debug, Default)]

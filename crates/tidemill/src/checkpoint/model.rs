@@ -1,0 +1,111 @@
+//! What is remembered of a program: plain values, as they stand in the log.
+
+use crate::base::{Error, Result, Time};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What one batch reads of one input: enough to read it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Slice {
+    /// In the encoding of the input that picked it.
+    #[serde(with = "serde_bytes")]
+    pub(crate) bytes: Vec<u8>,
+    /// How many records it has, where that is known before it is read.
+    pub(crate) records: u64,
+    /// What to show of it: file names, offset ranges.
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+impl Slice {
+    pub(crate) fn of(value: &impl Serialize, records: u64) -> Result<Self> {
+        let bytes = postcard::to_stdvec(value)
+            .map_err(|error| Error::internal("an input slice could not be encoded").with_source(error))?;
+        Ok(Self { bytes, records, metadata: BTreeMap::new() })
+    }
+
+    pub(crate) fn decode<'a, V: Deserialize<'a>>(&'a self) -> Result<V> {
+        postcard::from_bytes(&self.bytes)
+            .map_err(|error| Error::internal("an input slice could not be decoded").with_source(error))
+    }
+}
+
+/// What a batch reads, by the uid of the input.
+pub(crate) type Slices = BTreeMap<String, Slice>;
+
+/// One part of a program that has something to remember.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    /// Stable from one version of the program to the next: given by the user, or made of the operation and its position.
+    pub(crate) uid: String,
+    pub(crate) uid_is_derived: bool,
+    /// The operation and where in the program it stands; for people.
+    pub(crate) site: String,
+    /// What it keeps, as far as types tell: another text means that what is kept cannot be read.
+    pub(crate) types: String,
+}
+
+/// The shape of a program: what a restart compares.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Program {
+    pub(crate) name: String,
+    pub(crate) batch_ms: u64,
+    pub(crate) inputs: Vec<Part>,
+    pub(crate) operators: Vec<Part>,
+    pub(crate) outputs: Vec<Part>,
+}
+
+/// A batch that was given what it reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Picked {
+    pub(crate) time: Time,
+    pub(crate) slices: Slices,
+}
+
+/// What a batch changed, and what its sinks and inputs want to be told again after a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Commit {
+    pub(crate) time: Time,
+    /// Changes of state, in files of their own: a name for each process that wrote one.
+    pub(crate) state_files: Vec<String>,
+    /// Changes of state that were small enough to stand here: an encoded [`StateDelta`](super::StateDelta).
+    #[serde(with = "serde_bytes")]
+    pub(crate) state: Vec<u8>,
+    /// By the uid of the output: what its sink prepared for this batch.
+    pub(crate) sinks: BTreeMap<String, Vec<u8>>,
+    /// The file of records that were put aside in this batch.
+    pub(crate) dead_letters: Option<String>,
+    pub(crate) dead_letter_count: u64,
+}
+
+/// What a restart goes on from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// The shape of the program that wrote the log; `None` if there is no log yet.
+    pub(crate) program: Option<Program>,
+    /// The instant before the first batch ever.
+    pub(crate) zero: Time,
+    /// The last batch that is done.
+    pub(crate) last_done: Option<Time>,
+    /// Batches that were picked and are not done, in the order of their times: they run again, with the same slices.
+    pub(crate) unfinished: Vec<Picked>,
+    /// Batches that failed for good while later ones were done: they are not run any more.
+    pub(crate) passed_over: Vec<Time>,
+    /// The newest memory of each input, and what was picked since (done or not), in order.
+    pub(crate) inputs: BTreeMap<String, Vec<u8>>,
+    pub(crate) picked_since: Vec<Picked>,
+    /// What each sink prepared last, with the time of that batch.
+    pub(crate) sinks: BTreeMap<String, (Time, Vec<u8>)>,
+    /// Changes of state, the oldest first: those in a file by its name, small ones as they stood in the log.
+    pub(crate) state: Vec<StateSource>,
+    /// How many records were put aside in all.
+    pub(crate) dead_letter_count: u64,
+    /// What was found damaged, for people; it was left out.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Where a [`StateDelta`](super::StateDelta) stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StateSource {
+    File(String),
+    Inline(#[serde(with = "serde_bytes")] Vec<u8>),
+}
