@@ -36,7 +36,7 @@ pub use base::{
     Shown, SystemClock, Text, Time, keys, milliseconds, minutes, seconds,
 };
 pub use context::{Context, StreamingContext};
-pub use dstream::{ContextState, DStream, MapWithStateDStream, State, StateOptions, StateSpec};
+pub use dstream::{ContextState, DStream, Guarantee, MapWithStateDStream, State, StateOptions, StateSpec};
 pub use rdd::{
     Accumulator, BoxError, Broadcast, HashPartitioner, IntoPartitioner, LocalIter, Number, Partitioner, PartitionerRef,
     RangePartitioner, Rdd, StatCounter, StorageLevel,

@@ -94,6 +94,25 @@ impl Error {
         self.kind
     }
 
+    /// Whether trying the same again later may succeed: the outside world did not answer or has no room, but did not say no.
+    pub(crate) fn may_pass(&self) -> bool {
+        use std::io::ErrorKind::{
+            AlreadyExists, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+            Unsupported,
+        };
+        let mut source = self.source();
+        while let Some(error) = source {
+            if let Some(error) = error.downcast_ref::<std::io::Error>() {
+                let kind = error.kind();
+                let refused = [NotFound, PermissionDenied, ReadOnlyFilesystem, NotADirectory, IsADirectory];
+                let wrong = [AlreadyExists, InvalidInput, Unsupported];
+                return self.kind == ErrorKind::Unavailable && !refused.contains(&kind) && !wrong.contains(&kind);
+            }
+            source = error.source();
+        }
+        self.kind == ErrorKind::Unavailable
+    }
+
     /// The misuse behind it, where it is one of those the API knows by name.
     pub fn misuse(&self) -> Option<&Misuse> {
         self.source.as_deref().and_then(|source| source.downcast_ref())

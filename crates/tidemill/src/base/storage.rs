@@ -1,8 +1,10 @@
 //! Where durable things are kept: immutable named files, each stored once, whole or not at all.
 
 mod local;
+mod memory;
 
 pub use local::LocalStorage;
+pub use memory::MemoryStorage;
 
 use super::Result;
 use std::{any::Any, fmt, sync::Arc};

@@ -6,9 +6,11 @@
 #![allow(dead_code, unused_imports, reason = "the rooms above are being fitted to it")]
 
 mod delta;
+mod log;
 mod model;
 
 pub(crate) use delta::{Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, group_of, push_entry};
+pub(crate) use log::{CheckpointLog, OpenOptions, load_state, put_state};
 pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
 
 use crate::base::{
@@ -34,6 +36,11 @@ impl CheckpointDirectory {
         let storage = LocalStorage::create(path).map_err(|error| error.context("the checkpoint"))?;
         let path = storage.root().to_path_buf();
         Ok(Self { storage: Arc::new(storage), path: Some(path) })
+    }
+
+    /// A storage of the user's own.
+    pub(crate) fn of(storage: StorageRef) -> Self {
+        Self { storage, path: None }
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {

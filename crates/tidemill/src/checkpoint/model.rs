@@ -65,11 +65,8 @@ pub(crate) struct Picked {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Commit {
     pub(crate) time: Time,
-    /// Changes of state, in files of their own: a name for each process that wrote one.
-    pub(crate) state_files: Vec<String>,
-    /// Changes of state that were small enough to stand here: an encoded [`StateDelta`](super::StateDelta).
-    #[serde(with = "serde_bytes")]
-    pub(crate) state: Vec<u8>,
+    /// Changes of state: what each process contributed.
+    pub(crate) state: Vec<StateSource>,
     /// By the uid of the output: what its sink prepared for this batch.
     pub(crate) sinks: BTreeMap<String, Vec<u8>>,
     /// The file of records that were put aside in this batch.

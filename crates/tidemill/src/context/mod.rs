@@ -2,12 +2,13 @@
 
 mod combined;
 mod file_streams;
+mod files;
+mod life;
 mod signals;
 mod sources;
 mod streaming;
 
 pub use streaming::StreamingContext;
-mod files;
 
 use crate::{
     base::{Config, Data, Error, Result, keys},

@@ -1,6 +1,6 @@
 //! SIGINT and SIGTERM drain every running context; a second one gives up what waits; a third ends the process.
 
-use super::streaming::Inner;
+use super::life::Inner;
 use crate::{
     base::{Config, Error, Result, keys, thread},
     dstream::ContextState,

@@ -1,8 +1,11 @@
 //! A streaming program: its streams are declared, then it is started, and ends when it is stopped.
 
-use super::{Context, signals};
+use super::{Context, life::Inner, signals};
 use crate::{
-    base::{Clock, Config, Data, Error, Misuse, Result, SystemClock, clock::Deadline, keys, thread, time::ms},
+    base::{
+        Clock, Config, Data, Error, Misuse, Result, SystemClock, clock::Deadline, keys, storage::StorageRef, thread,
+        time::ms,
+    },
     checkpoint::CheckpointDirectory,
     dstream::{
         ContextState, DStream,
@@ -11,12 +14,12 @@ use crate::{
     },
     io::block::BlockPool,
     rdd::{Site, task::in_task},
-    scheduler::{JobScheduler, ListenerBus, ListenerId, Progress, StreamingListener},
+    scheduler::{ListenerBus, ListenerId, Progress, StreamingListener},
 };
 use std::{
     fmt,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicUsize},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -47,19 +50,6 @@ use std::{
 #[derive(Clone)]
 pub struct StreamingContext {
     pub(super) inner: Arc<Inner>,
-}
-
-pub(super) struct Inner {
-    context: Context,
-    pub(super) graph: Arc<Graph>,
-    bus: Arc<ListenerBus>,
-    scheduler: OnceLock<Arc<JobScheduler>>,
-    /// What all receivers together may hold.
-    pub(super) pool: Arc<BlockPool>,
-    /// How many signals to end this context has had.
-    pub(super) signals: AtomicUsize,
-    /// Held while the context is started or stopped.
-    transition: Mutex<()>,
 }
 
 impl StreamingContext {
@@ -206,10 +196,17 @@ impl StreamingContext {
         progress
     }
 
-    /// Sets the directory in which state is kept; it is created. Stateful operations need it.
+    /// Sets where the program is remembered: a folder, which is created, or a URL of a [storage](crate::base::storage).
+    ///
+    /// From then on every batch is in a commit log there: what it reads before it runs; and, once all its outputs
+    /// succeeded, the state it changed and that it is done. A program that was killed at any instant and starts again with
+    /// the same checkpoint goes on from the last batch that is done: those that were begun run again over the same data,
+    /// those that were missed are run as `tidemill.recovery.missedBatches` says. Stateful operations need a checkpoint.
+    /// It belongs to one running program at a time.
     ///
     /// # Errors
-    /// If the directory cannot be made or written to; [`Misuse::ChangedAfterStart`].
+    /// Unavailable, if the place cannot be made or written to; Invalid, if it does not keep what a log needs;
+    /// [`Misuse::ChangedAfterStart`].
     ///
     /// # Examples
     /// ```
@@ -220,14 +217,83 @@ impl StreamingContext {
     /// assert!(folder.path().join("state").is_dir());
     /// # Ok::<(), tidemill::Error>(())
     /// ```
-    pub fn checkpoint(&self, directory: impl AsRef<Path>) -> Result<()> {
+    pub fn checkpoint(&self, url: impl AsRef<Path>) -> Result<()> {
         self.check_unstarted("checkpoint directory")?;
-        let directory = CheckpointDirectory::create(directory.as_ref())?;
+        self.set_checkpoint(CheckpointDirectory::create(url.as_ref())?)
+    }
+
+    /// As [`checkpoint`](Self::checkpoint), into a storage of one's own making.
+    ///
+    /// # Errors
+    /// [`Misuse::ChangedAfterStart`].
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use tidemill::{StreamingContext, base::storage::MemoryStorage, seconds};
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// ssc.checkpoint_to(Arc::new(MemoryStorage::new()))?;
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    pub fn checkpoint_to(&self, storage: StorageRef) -> Result<()> {
+        self.check_unstarted("checkpoint directory")?;
+        self.set_checkpoint(CheckpointDirectory::of(storage))
+    }
+
+    fn set_checkpoint(&self, directory: CheckpointDirectory) -> Result<()> {
         if let Some(path) = directory.path() {
             let _ = self.inner.graph.session.extensions.checkpoint_dir.set(path.to_path_buf());
         }
         self.inner.graph.set_checkpoint(directory);
         Ok(())
+    }
+
+    /// A context that goes on from the checkpoint at `url` if there is one, and begins there otherwise.
+    ///
+    /// `build` declares the program, in either case: a checkpoint holds data and no code. (Spark's calls it only where
+    /// there is no checkpoint, for it keeps the functions themselves.) What changed in the program since is compared with
+    /// what is remembered when the context starts; see [`DStream::uid`].
+    ///
+    /// # Errors
+    /// What `build` returns; as [`checkpoint`](Self::checkpoint).
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Result, StreamingContext, milliseconds};
+    /// let folder = tempfile::tempdir()?;
+    /// let program = || -> Result<StreamingContext> {
+    ///     let ssc = StreamingContext::local(2, milliseconds(10))?;
+    ///     let numbers = ssc.generate_stream(100, |number| (number % 3, number));
+    ///     numbers.update_state_by_key(|new: &[u64], sum: Option<u64>| Some(sum.unwrap_or(0) + new.iter().sum::<u64>())).print(3);
+    ///     Ok(ssc)
+    /// };
+    /// for _start in 0..2 {
+    ///     let ssc = StreamingContext::get_or_create(folder.path(), program)?;
+    ///     ssc.start()?;
+    ///     ssc.stop_gracefully()?;
+    /// }
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    pub fn get_or_create<E>(url: impl AsRef<Path>, build: impl FnOnce() -> Result<Self, E>) -> Result<Self>
+    where
+        E: Into<Error>,
+    {
+        let ssc = build().map_err(Into::into)?;
+        ssc.checkpoint(url)?;
+        Ok(ssc)
+    }
+
+    /// What is promised of every output, in the order of their declaration: how often each record reaches it however often
+    /// the program crashes. The same lines are logged at start.
+    ///
+    /// # Examples
+    /// ```
+    /// let test = tidemill::testing::TestContext::new();
+    /// test.stream(vec![vec![1]]).print(10);
+    /// assert_eq!(test.ssc().guarantees(), ["scripted_stream -> print: at least once"]);
+    /// ```
+    pub fn guarantees(&self) -> Vec<String> {
+        self.inner.graph.guarantees()
     }
 
     /// Makes every stream keep its batches for at least `duration`.
@@ -456,139 +522,6 @@ impl StreamingContext {
     /// Waits until every batch that the clock has reached is done (true), for at most `timeout` of real time.
     pub(crate) fn wait_idle(&self, timeout: Duration) -> bool {
         self.inner.scheduler.get().is_none_or(|scheduler| scheduler.wait_idle(timeout))
-    }
-}
-
-impl Inner {
-    fn transition(&self) -> MutexGuard<'_, ()> {
-        self.transition.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn start(self: &Arc<Self>) -> Result<()> {
-        for notice in self.graph.config.check()? {
-            tracing::warn!("{notice}");
-        }
-        if self.graph.config.get(&keys::RECEIVER_LOG_ENABLED)? {
-            let name = keys::RECEIVER_LOG_ENABLED.name();
-            return Err(Error::invalid(format!("there is no log of received data yet; set \"{name}\" to false")));
-        }
-        tracing::info!(name = self.graph.config.get(&keys::APP_NAME)?, "a streaming program starts");
-        self.warn_of_unused_streams()?;
-        let me = Arc::downgrade(self);
-        let told_to_stop = Box::new(move || {
-            let limit = |inner: &Inner| inner.graph.config.get(&keys::SHUTDOWN_TIMEOUT);
-            let stop = |inner: Arc<Inner>| limit(&inner).and_then(|limit| inner.stop(Some(limit)));
-            if let Some(stopped) = me.upgrade().map(stop) {
-                log_failure(stopped);
-            }
-        });
-        let scheduler = JobScheduler::start(&self.graph, &self.bus, told_to_stop)?;
-        let _ = self.scheduler.set(scheduler);
-        Ok(())
-    }
-
-    fn warn_of_unused_streams(&self) -> Result<()> {
-        if self.graph.config.get(&keys::WARN_UNUSED_STREAMS)? {
-            for stream in self.graph.unused_streams() {
-                tracing::warn!(
-                    %stream,
-                    "no output reads this stream, so nothing of it is computed; call an output operation on it or remove it"
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Stops; on a thread that the stop has to wait for it is only begun, on another one.
-    pub(super) fn stop(self: &Arc<Self>, drain: Option<Duration>) -> Result<()> {
-        if !thread::is_awaited() && !in_task() {
-            return self.stop_now(drain);
-        }
-        let inner = self.clone();
-        thread::start("tidemill-stop".into(), move || log_failure(inner.stop_now(drain))).map(drop)
-    }
-
-    /// Makes a graceful stop that is under way give up what still waits.
-    pub(super) fn hurry(&self) {
-        if let Some(scheduler) = self.scheduler.get() {
-            scheduler.hurry();
-        }
-    }
-
-    /// Whether another process decides when this context stops.
-    pub(super) fn follows(&self) -> bool {
-        self.scheduler.get().is_some_and(|scheduler| scheduler.follows())
-    }
-
-    fn stop_now(&self, drain: Option<Duration>) -> Result<()> {
-        let _transition = self.transition();
-        if self.graph.phase() != ContextState::Active {
-            tracing::warn!("stop was called on a context that is not active");
-        }
-        self.running().end(drain)
-    }
-
-    fn running(&self) -> Running {
-        Running {
-            context: self.context.clone(),
-            graph: self.graph.clone(),
-            bus: self.bus.clone(),
-            scheduler: self.scheduler.get().cloned(),
-        }
-    }
-}
-
-/// What there is to end; apart from [`Inner`], because that may be dropped on a thread that has to be waited for.
-struct Running {
-    context: Context,
-    graph: Arc<Graph>,
-    bus: Arc<ListenerBus>,
-    scheduler: Option<Arc<JobScheduler>>,
-}
-
-impl Running {
-    fn end(self, drain: Option<Duration>) -> Result<()> {
-        let stopped = match (self.graph.phase(), &self.scheduler) {
-            (ContextState::Active, Some(scheduler)) => scheduler.stop(drain),
-            _ => {
-                self.bus.stop_before(&Deadline::after(Duration::from_secs(1)));
-                Ok(())
-            }
-        };
-        self.graph.set_phase(ContextState::Stopped);
-        self.graph.clear();
-        let stopped = stopped.and_then(|()| self.end_workers());
-        if stopped.is_err() {
-            // A worker may be in the function that does not return.
-            self.context.session().abandon();
-        }
-        if let Some(scheduler) = &self.scheduler {
-            scheduler.tell_stopped();
-        }
-        stopped
-    }
-
-    fn end_workers(&self) -> Result<()> {
-        if self.graph.config.get(&keys::STOP_SPARK_CONTEXT)? { self.context.stop() } else { Ok(()) }
-    }
-}
-
-fn log_failure(stopped: Result<()>) {
-    if let Err(error) = stopped {
-        tracing::error!(%error, "the context did not stop cleanly");
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let running = self.running();
-        if self.graph.phase() != ContextState::Active {
-            self.graph.clear();
-        } else if thread::is_awaited() || in_task() {
-            log_failure(thread::start("tidemill-stop".into(), move || log_failure(running.end(None))).map(drop));
-        } else {
-            log_failure(running.end(None));
-        }
     }
 }
 

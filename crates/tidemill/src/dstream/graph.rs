@@ -6,7 +6,7 @@ use super::{
     output::Output,
 };
 use crate::{
-    base::{Clock, Config, Misuse, Result, Time, time::ms},
+    base::{Clock, Config, Misuse, Result, Time, storage::StorageRef, time::ms},
     checkpoint::CheckpointDirectory,
     rdd::{Session, Site},
 };
@@ -126,6 +126,11 @@ impl Graph {
     /// Sets where the program is remembered.
     pub(crate) fn set_checkpoint(&self, directory: CheckpointDirectory) {
         *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory);
+    }
+
+    /// Where the program is remembered.
+    pub(crate) fn checkpoint_storage(&self) -> Option<StorageRef> {
+        self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|place| place.storage().clone())
     }
 
     /// Whether it was said where the program is remembered.

@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -74,6 +74,26 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
     fn has_unpicked(&self) -> bool {
         false
     }
+
+    /// What tells it from other inputs of its kind, in words: a directory, a topic. Part of its derived uid.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether a slice that is logged can be read again after a crash.
+    fn is_replayable(&self) -> bool;
+
+    /// What it has to be told after a restart: everything that `pick` has changed so far. Empty if there is nothing.
+    fn remember(&self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    /// Before `start`, in a program that goes on from a checkpoint: what it remembered last, and the slices that it has
+    /// picked since then (some may be in what it remembered already), in the order of the batches.
+    fn restore(&self, remembered: Option<&[u8]>, picked: &[(Time, Slice)]) -> Result<()> {
+        let _ = (remembered, picked);
+        Ok(())
+    }
 }
 
 /// What the scheduler sees of an input of any type.
@@ -89,6 +109,15 @@ pub(crate) trait ErasedInput: Send + Sync {
     fn release(&self, time: Time, succeeded: bool);
     fn set_rate(&self, records_per_second: u64);
     fn has_unpicked(&self) -> bool;
+    fn identity(&self) -> Option<String>;
+    fn is_replayable(&self) -> bool;
+    fn remember(&self) -> Result<Vec<u8>>;
+    fn restore(&self, remembered: Option<&[u8]>, picked: &[(Time, Slice)]) -> Result<()>;
+    /// The stable id, known once the program is complete.
+    fn uid(&self) -> &str;
+    fn set_uid(&self, uid: String);
+    /// What its records are, for the comparison with a checkpoint.
+    fn types(&self) -> &'static str;
 }
 
 struct InputCore<T> {
@@ -97,6 +126,7 @@ struct InputCore<T> {
     graph: Arc<Graph>,
     input: Box<dyn Input<T>>,
     slices: Mutex<BTreeMap<Time, Slice>>,
+    uid: OnceLock<String>,
 }
 
 impl<T> InputCore<T> {
@@ -137,6 +167,27 @@ impl<T: Data> ErasedInput for InputCore<T> {
     fn has_unpicked(&self) -> bool {
         self.input.has_unpicked()
     }
+    fn identity(&self) -> Option<String> {
+        self.input.identity()
+    }
+    fn is_replayable(&self) -> bool {
+        self.input.is_replayable()
+    }
+    fn remember(&self) -> Result<Vec<u8>> {
+        self.input.remember()
+    }
+    fn restore(&self, remembered: Option<&[u8]>, picked: &[(Time, Slice)]) -> Result<()> {
+        self.input.restore(remembered, picked)
+    }
+    fn uid(&self) -> &str {
+        self.uid.get().map_or("", String::as_str)
+    }
+    fn set_uid(&self, uid: String) {
+        let _ = self.uid.set(uid);
+    }
+    fn types(&self) -> &'static str {
+        std::any::type_name::<T>()
+    }
 }
 
 /// The stream of an input.
@@ -148,6 +199,9 @@ impl<T: Data> StreamOp<T> for InputOp<T> {
     }
     fn slide(&self) -> Duration {
         self.0.graph.batch_duration
+    }
+    fn input(&self) -> Option<usize> {
+        Some(self.0.id)
     }
     fn compute(&self, time: Time) -> Result<Option<Rdd<T>>> {
         let session = &self.0.graph.session;
@@ -163,7 +217,8 @@ impl<T: Data> StreamOp<T> for InputOp<T> {
 #[track_caller]
 pub(crate) fn input_stream<T: Data>(graph: &Arc<Graph>, site: Site, input: impl Input<T>) -> DStream<T> {
     let id = graph.next_input_id();
-    let core = Arc::new(InputCore { id, site, graph: graph.clone(), input: Box::new(input), slices: Mutex::default() });
+    let (graph_of, slices, uid) = (graph.clone(), Mutex::default(), OnceLock::new());
+    let core = Arc::new(InputCore { id, site, graph: graph_of, input: Box::new(input), slices, uid });
     let stream = DStream::from_op(graph, site, InputOp(core.clone()));
     graph.register_input(core);
     stream

@@ -10,11 +10,14 @@ pub(crate) mod output;
 pub(crate) mod state;
 
 mod combine;
+mod guarantee;
+mod identity;
 mod join;
 mod map_with_state;
 mod narrow;
 mod pairs;
 mod reduce;
+mod remembered;
 mod repartition;
 mod shared;
 mod stateful;
@@ -27,6 +30,7 @@ mod window;
 mod tests;
 
 pub use graph::ContextState;
+pub use guarantee::Guarantee;
 pub use map_with_state::{MapWithStateDStream, State, StateSpec};
 pub use node::DStream;
 pub use update_state::StateOptions;

@@ -40,6 +40,11 @@ pub(crate) trait StreamOp<T>: Send + Sync {
     fn must_checkpoint(&self) -> bool {
         false
     }
+
+    /// The id of the input that it is the stream of.
+    fn input(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// What graph and scheduler see of a stream of any type.
@@ -67,6 +72,19 @@ pub(crate) trait ErasedStream: Send + Sync {
     fn keep_for_later(&self);
     fn is_kept_for_later(&self) -> bool;
     fn session(&self) -> Arc<Session>;
+    /// The uid that the user gave it.
+    fn given_uid(&self) -> Option<String>;
+    /// The id of the input that it is the stream of.
+    fn input(&self) -> Option<usize>;
+    /// What it remembers from batch to batch: its operator's state, or its datasets if they are kept for later.
+    fn remembered(&self) -> Vec<Remembered<'_>>;
+}
+
+/// Something of a stream that a checkpoint holds.
+pub(crate) struct Remembered<'a> {
+    /// What of the stream it is, if it is not the state of its operator.
+    pub(crate) part: Option<&'static str>,
+    pub(crate) state: &'a dyn super::state::CheckpointedState,
 }
 
 #[derive(Default)]
@@ -74,6 +92,7 @@ struct Settings {
     storage: StorageLevel,
     checkpoint_interval: Option<Duration>,
     kept_for_later: bool,
+    uid: Option<String>,
 }
 
 pub(crate) struct StreamCore<T> {
@@ -219,6 +238,32 @@ impl<T: Data> DStream<T> {
         declared(changed.map_err(|_| Error::from(Misuse::ChangedAfterStart { setting: "checkpoint interval" })));
         self.core.settings().checkpoint_interval = Some(interval);
         self.persist(StorageLevel::MemoryOnly)
+    }
+
+    /// Gives the stream a stable id, under which a checkpoint knows what it remembers.
+    ///
+    /// Without one, a stream is known by the operations that lead to it, such as `text_file_stream(in)/map/map_with_state`;
+    /// a change of these is then a change of its identity. With one, the program around it may change as it likes.
+    ///
+    /// # Panics
+    /// After start, with the text of [`Misuse::ChangedAfterStart`]; if the id is empty or has white space or a comma in it.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::testing::TestContext;
+    /// let test = TestContext::new();
+    /// let letters = test.stream(vec![vec![('a', 1)]]);
+    /// let counts = letters.update_state_by_key(|new: &[i32], n: Option<usize>| Some(n.unwrap_or(0) + new.len()));
+    /// counts.uid("counts").print(10);
+    /// ```
+    #[track_caller]
+    pub fn uid(&self, uid: &str) -> Self {
+        let changed = self.core.graph.check_declaring("uid");
+        declared(changed.map_err(|_| Error::from(Misuse::ChangedAfterStart { setting: "uid" })));
+        let is_word = !uid.is_empty() && !uid.contains(|c: char| c.is_whitespace() || c == ',');
+        assert!(is_word, "\"{uid}\" is no uid; it is one word without commas");
+        self.core.settings().uid = Some(uid.to_owned());
+        self.clone()
     }
 
     /// The datasets of every batch from `begin` to `end`, both included; ends that are no batch time are floored.
@@ -403,5 +448,18 @@ impl<T: Data> ErasedStream for StreamCore<T> {
 
     fn session(&self) -> Arc<Session> {
         self.graph.session.clone()
+    }
+
+    fn given_uid(&self) -> Option<String> {
+        self.settings().uid.clone()
+    }
+
+    fn input(&self) -> Option<usize> {
+        self.op.input()
+    }
+
+    fn remembered(&self) -> Vec<Remembered<'_>> {
+        let state = self.op.state().map(|state| Remembered { part: None, state: state.checkpointed() });
+        state.into_iter().collect()
     }
 }

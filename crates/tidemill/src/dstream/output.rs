@@ -1,6 +1,9 @@
 //! Output operations: what makes a batch run. Each is one job for each batch.
 
-use super::node::{DStream, ErasedStream};
+use super::{
+    guarantee::Guarantee,
+    node::{DStream, ErasedStream},
+};
 use crate::{
     base::{Data, Error, Result, Time},
     rdd::{
@@ -9,7 +12,7 @@ use crate::{
     },
 };
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -21,9 +24,46 @@ pub(crate) struct Output {
     pub(crate) site: Site,
     pub(crate) stream: Arc<dyn ErasedStream>,
     generate: Box<dyn Fn(Time) -> Result<Option<OutputJob>> + Send + Sync>,
+    /// The place that it writes to, if that keeps to the contract of a sink.
+    sink: Option<Arc<dyn CommittedSink>>,
+    uid: OnceLock<String>,
+}
+
+/// A sink of any type, as the commit of a batch sees it. All of it but `restore` is called in the process that drives.
+pub(crate) trait CommittedSink: Send + Sync {
+    /// How often a record reaches it at the most and at the least, if the batch that holds it can be run again.
+    fn guarantee(&self) -> Guarantee;
+
+    /// What was prepared for the batch at `time`, to be logged; `None` if the output did not run then.
+    fn prepared(&self, time: Time) -> Result<Option<Vec<u8>>>;
+
+    /// Makes visible what was prepared for the batch at `time`, which is logged as done. May be called again.
+    fn publish(&self, time: Time) -> Result<()>;
+
+    /// Does away with what was prepared for the batch at `time`.
+    fn abort(&self, time: Time) -> Result<()>;
+
+    /// Before the first batch: what was prepared last, if anything was. It may not be visible yet: with `drives`, in the
+    /// process that drives, that is made up for. Whatever else the sink finds of later batches is not part of the output.
+    fn restore(&self, last: Option<(Time, &[u8])>, drives: bool) -> Result<()>;
+
+    /// The program ends well and nothing more comes.
+    fn close(&self) -> Result<()>;
 }
 
 impl Output {
+    pub(crate) fn uid(&self) -> &str {
+        self.uid.get().map_or("", String::as_str)
+    }
+
+    pub(crate) fn set_uid(&self, uid: String) {
+        let _ = self.uid.set(uid);
+    }
+
+    pub(crate) fn sink(&self) -> Option<&dyn CommittedSink> {
+        self.sink.as_deref()
+    }
+
     /// The job of the batch at `time`, if the stream has a batch then.
     pub(crate) fn job(&self, time: Time) -> Result<Option<OutputJob>> {
         (self.generate)(time)
@@ -43,7 +83,8 @@ impl<T: Data> DStream<T> {
             });
             Ok(job)
         };
-        self.graph().register_output(Output { site, stream: self.erased(), generate: Box::new(generate) });
+        let (stream, generate) = (self.erased(), Box::new(generate));
+        self.graph().register_output(Output { site, stream, generate, sink: None, uid: OnceLock::new() });
     }
 
     /// Calls `f` on the driver with each batch's Rdd and time; what it returns as an error fails the batch.

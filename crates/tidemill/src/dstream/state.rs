@@ -6,6 +6,7 @@
 
 use crate::{
     base::{Data, Error, Result, Time},
+    checkpoint::Delta,
     rdd::{
         Lineage, Parent, PartitionerId, Rdd, RddNode, Site, TaskContext,
         chunk::{CHUNK_RECORDS, Chunks},
@@ -63,6 +64,27 @@ pub(crate) trait ResidentState: Send + Sync {
     fn is_at(&self, time: Time) -> bool;
     fn commit(&self, time: Time);
     fn roll_back(&self, time: Time);
+    fn checkpointed(&self) -> &dyn CheckpointedState;
+}
+
+/// State as a checkpoint sees it: bytes of keys and values.
+pub(crate) trait CheckpointedState: Send + Sync {
+    /// What keys and values are, and what else the meaning of the bytes depends on: another text means that what was
+    /// remembered cannot be taken in.
+    fn types(&self) -> String;
+
+    /// What the batch at `time` changed in the partitions of this process, before it is committed; `None` if nothing.
+    ///
+    /// # Errors
+    /// Data, if a key or a state cannot be serialised.
+    fn changes(&self, time: Time) -> Result<Option<Delta>>;
+
+    /// Takes in what was remembered after the batch at `last_done`, the oldest changes first: the keys of the partitions
+    /// of this process.
+    ///
+    /// # Errors
+    /// Data, if it cannot be read as what the operator keeps.
+    fn restore(&self, last_done: Time, deltas: &[Delta]) -> Result<()>;
 }
 
 struct Versioned<P> {
@@ -132,6 +154,10 @@ impl<P: StatePartition> ResidentState for Resident<P> {
         }
     }
 
+    fn checkpointed(&self) -> &dyn CheckpointedState {
+        self
+    }
+
     fn roll_back(&self, time: Time) {
         for &partition in &self.here {
             let mut versioned = self.lock(partition);
@@ -141,6 +167,18 @@ impl<P: StatePartition> ResidentState for Resident<P> {
             }
             versioned.ended = versioned.ended.max(Some(time));
         }
+    }
+}
+
+impl<P: StatePartition> CheckpointedState for Resident<P> {
+    fn types(&self) -> String {
+        String::new()
+    }
+    fn changes(&self, _time: Time) -> Result<Option<Delta>> {
+        Ok(None)
+    }
+    fn restore(&self, _last_done: Time, _deltas: &[Delta]) -> Result<()> {
+        Ok(())
     }
 }
 

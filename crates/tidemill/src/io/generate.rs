@@ -28,6 +28,10 @@ impl<F> GeneratorInput<F> {
 }
 
 impl<T: Data, F: Fn(u64) -> T + Send + Sync + 'static> Input<T> for GeneratorInput<F> {
+    fn is_replayable(&self) -> bool {
+        true
+    }
+
     fn pick(&self, time: Time) -> Result<Slice> {
         let range = (self.until(time.saturating_sub(self.graph.batch_duration)), self.until(time));
         Slice::of(&range, (range.1 - range.0) as u64)

@@ -125,6 +125,10 @@ pub(crate) struct QueueInput<T> {
 }
 
 impl<T: Data> Input<T> for QueueInput<T> {
+    fn is_replayable(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<()> {
         let checkpointed = self.graph.has_checkpoint();
         if checkpointed && !self.graph.config.get(&keys::QUEUE_STREAM_ALLOW_CHECKPOINT)? {
@@ -179,6 +183,10 @@ impl<T: Data> Input<T> for QueueInput<T> {
 pub(crate) struct ConstantInput<T>(pub(crate) Rdd<T>);
 
 impl<T: Data> Input<T> for ConstantInput<T> {
+    fn is_replayable(&self) -> bool {
+        true
+    }
+
     fn pick(&self, _time: Time) -> Result<Slice> {
         Ok(Slice::default())
     }

@@ -4,20 +4,23 @@ use super::{
     JobScheduler,
     batch::Batch,
     listener::{BatchInfo, BatchSubmitted, StreamInputInfo},
+    recovery::Restart,
 };
 use crate::{
     base::{Error, Time, clock::Stopwatch},
+    dstream::input::Slice,
     rdd::task::run_guarded,
 };
 use std::sync::atomic::Ordering;
 
 impl JobScheduler {
-    /// The loop of the generator's thread: batches at `first` and every interval after it, until the timer is stopped.
-    pub(super) fn generate(&self, first: Time) {
-        let mut time = first;
-        while self.graph.clock.wait_until(time, &self.timer_stop) {
+    /// The loop of the generator's thread: what the last run left, then a batch at every interval, until the timer is
+    /// stopped.
+    pub(super) fn generate(&self, restart: Restart) {
+        let mut time = self.catch_up(restart);
+        while self.graph.clock.wait_until(self.by_the_clock(time), &self.timer_stop) {
             self.cut(time);
-            time = time + self.graph.batch_duration;
+            time = self.skip_missed(time + self.graph.batch_duration);
         }
     }
 
@@ -25,26 +28,45 @@ impl JobScheduler {
     pub(super) fn cut(&self, time: Time) {
         let mut slices = Vec::new();
         let mut failure = None;
-        let mut info = BatchInfo::new(time, self.graph.clock.now());
         for input in self.graph.inputs() {
             let picked = run_guarded("it panicked", || input.pick(time)).and_then(|picked| picked);
             match picked {
-                Ok(slice) => {
-                    let mut of_stream = StreamInputInfo::new(input.id(), slice.records);
-                    of_stream.metadata.clone_from(&slice.metadata);
-                    info = info.with_input(of_stream);
-                    slices.push((input.id(), slice));
-                }
+                Ok(slice) => slices.push((input.id(), slice)),
                 Err(error) => {
                     let place = format!("the input \"{}\" could not pick the batch of {time}", input.site());
                     failure = Some(Error::new(error.kind(), format!("{place}: {error}")).with_source(error));
                 }
             }
         }
-        if self.graph.outputs().iter().any(|output| output.stream.is_valid(time)) {
-            self.bus.post(BatchSubmitted::new(info.clone()));
+        if failure.is_none() {
+            failure = self.log_pick(time, &slices).err();
         }
-        let waiting = self.queue.push(Batch { time, slices, info, submitted: Stopwatch::start(), failure });
+        let info = self.info_of(time, &slices);
+        self.queue_batch(Batch { time, slices, info, submitted: Stopwatch::start(), failure });
+    }
+
+    /// Queues a batch of the last run again, with what it was given then.
+    pub(super) fn submit_again(&self, time: Time, slices: Vec<(usize, Slice)>) {
+        let info = self.info_of(time, &slices);
+        self.queue_batch(Batch { time, slices, info, submitted: Stopwatch::start(), failure: None });
+    }
+
+    /// What is known of a batch from its slices.
+    pub(super) fn info_of(&self, time: Time, slices: &[(usize, Slice)]) -> BatchInfo {
+        let info = BatchInfo::new(time, self.graph.clock.now());
+        slices.iter().fold(info, |info, (id, slice)| {
+            let mut of_stream = StreamInputInfo::new(*id, slice.records);
+            of_stream.metadata.clone_from(&slice.metadata);
+            info.with_input(of_stream)
+        })
+    }
+
+    fn queue_batch(&self, batch: Batch) {
+        let time = batch.time;
+        if self.graph.outputs().iter().any(|output| output.stream.is_valid(time)) {
+            self.bus.post(BatchSubmitted::new(batch.info.clone()));
+        }
+        let waiting = self.queue.push(batch);
         // Only now, for who waits for the batch looks into the queue once it is cut.
         *self.last_cut() = Some(time);
         match waiting {

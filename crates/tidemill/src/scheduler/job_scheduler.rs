@@ -12,10 +12,12 @@ use crate::{
     base::{
         Interrupt, Misuse, Result, Time,
         clock::{Deadline, Stopwatch},
+        config::{MissedBatches, OnFailure},
         keys,
         text::LineCounts,
         thread::start_awaited,
     },
+    checkpoint::CheckpointLog,
     dstream::{
         graph::Graph,
         input::{ReceiverEvent, ReceiverReport},
@@ -84,6 +86,21 @@ pub(crate) struct JobScheduler {
     pub(super) hurried: OnceLock<Deadline>,
     /// Batches that a graceful stop did not process after all.
     pub(super) given_up: AtomicUsize,
+    pub(super) me: Weak<Self>,
+    /// In the process that drives a program with a checkpoint.
+    pub(super) log: OnceLock<Arc<CheckpointLog>>,
+    /// Which start of the program this is, by the log; on every process.
+    pub(super) epoch: OnceLock<u64>,
+    /// How far the clock is behind the batches of an earlier run.
+    pub(super) clock_lag: OnceLock<Duration>,
+    pub(super) on_failure: OnFailure,
+    pub(super) missed: MissedBatches,
+    /// For how long something that may work later is tried.
+    pub(super) retry_timeout: Duration,
+    /// Raised when what waits to be tried again is to give up.
+    pub(super) hurry_up: Interrupt,
+    /// Raised once no batch is run any more.
+    pub(super) halted: Interrupt,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -100,13 +117,18 @@ impl JobScheduler {
         check(graph, jobs)?;
         let first_backlog_warning = config.get(&keys::BATCH_QUEUE_WARNING)?;
         let used = graph.used_streams();
-        let scheduler = Arc::new(Self {
+        let otherwise = if graph.has_checkpoint() { OnFailure::Stop } else { OnFailure::Continue };
+        let on_failure = config.get(&keys::BATCH_ON_FAILURE)?.unwrap_or(otherwise);
+        let max_failures = config.task_max_failures()?;
+        let missed = config.get(&keys::MISSED_BATCHES)?;
+        let retry_timeout = config.get(&keys::BATCH_RETRY_TIMEOUT)?;
+        let scheduler = Arc::new_cyclic(|me| Self {
             graph: graph.clone(),
             bus: bus.clone(),
             queue: BatchQueue::new(),
             waiter: Waiter::default(),
             timer_stop: Interrupt::new(),
-            max_failures: config.task_max_failures()?,
+            max_failures,
             first_backlog_warning,
             must_advance: used.iter().any(|stream| stream.has_state() || stream.is_kept_for_later()),
             used: used.iter().map(Arc::downgrade).collect(),
@@ -118,6 +140,15 @@ impl JobScheduler {
             runners: Mutex::default(),
             hurried: OnceLock::new(),
             given_up: AtomicUsize::new(0),
+            me: me.clone(),
+            log: OnceLock::new(),
+            epoch: OnceLock::new(),
+            clock_lag: OnceLock::new(),
+            on_failure,
+            missed,
+            retry_timeout,
+            hurry_up: Interrupt::new(),
+            halted: Interrupt::new(),
         });
         let launched = if scheduler.follows() {
             scheduler.launch_follower(jobs)
@@ -150,16 +181,17 @@ impl JobScheduler {
 
     fn launch(self: &Arc<Self>, jobs: usize) -> Result<()> {
         let duration = self.graph.batch_duration;
-        let zero = self.graph.clock.now().floor(duration);
-        self.graph.set_zero_time(zero);
-        self.tell_start(zero)?;
+        let restart = self.recover(self.graph.clock.now().floor(duration))?;
+        self.graph.set_zero_time(restart.zero);
+        self.set_clock_lag(restart.last);
+        self.tell_start(&restart)?;
+        self.restore_state(restart.last_done, &restart.state, &restart.sinks)?;
         for input in self.graph.inputs() {
             input.start()?;
         }
         self.spawn_runners(jobs)?;
         let scheduler = self.clone();
-        *lock(&self.generator) =
-            Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(zero + duration))?);
+        *lock(&self.generator) = Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(restart))?);
         self.bus.post(StreamingStarted::new(self.graph.clock.now()));
         Ok(())
     }
@@ -212,9 +244,9 @@ impl JobScheduler {
     pub(crate) fn wait_idle(&self, timeout: Duration) -> bool {
         let watch = Stopwatch::start();
         let duration = self.graph.batch_duration;
-        let due = self.graph.zero_time().map(|zero| self.graph.clock.now().floor_from(duration, zero));
+        let due = self.graph.zero_time().map(|zero| self.now().floor_from(duration, zero));
         let pause = Interrupt::new();
-        while due > self.graph.zero_time() && *self.last_cut() < due {
+        while due > self.graph.zero_time() && *self.last_cut() < due && !self.halted.is_raised() {
             if watch.elapsed() >= timeout {
                 return false;
             }

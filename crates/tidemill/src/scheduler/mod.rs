@@ -6,6 +6,7 @@ mod job_scheduler;
 pub mod listener;
 mod processes;
 pub mod rate;
+mod recovery;
 mod run;
 mod stop;
 mod waiter;

@@ -6,10 +6,11 @@
 use super::{
     JobScheduler,
     batch::Batch,
-    listener::{BatchInfo, StreamInputInfo},
+    recovery::{PreparedLast, Restart},
 };
 use crate::{
     base::{Error, Result, Time, clock::Stopwatch},
+    checkpoint::StateSource,
     dstream::{graph::Graph, input::Slice},
 };
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use std::time::Duration;
 /// From process 0 to the schedulers of the others.
 #[derive(Serialize, Deserialize)]
 enum Note {
-    Start(Opening),
+    Start(Opening, Remembered),
     /// This batch runs now.
     Batch {
         time_ms: u64,
@@ -36,6 +37,15 @@ struct Opening {
     batch_ms: u64,
     inputs: Vec<String>,
     outputs: Vec<String>,
+}
+
+/// From where the others go on.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    epoch: u64,
+    last_done: Option<Time>,
+    state: Vec<StateSource>,
+    sinks: PreparedLast,
 }
 
 impl Opening {
@@ -78,8 +88,14 @@ impl JobScheduler {
     }
 
     /// On process 0: tells the others that the program starts, and from when it counts.
-    pub(super) fn tell_start(&self, zero: Time) -> Result<()> {
-        tell(&self.graph, &Note::Start(Opening::of(&self.graph, zero)))
+    pub(super) fn tell_start(&self, restart: &Restart) -> Result<()> {
+        let remembered = Remembered {
+            epoch: self.epoch.get().copied().unwrap_or_default(),
+            last_done: restart.last_done,
+            state: restart.state.clone(),
+            sinks: restart.sinks.clone(),
+        };
+        tell(&self.graph, &Note::Start(Opening::of(&self.graph, restart.zero), remembered))
     }
 
     /// On process 0: tells the others to run a batch that it is about to run itself.
@@ -98,10 +114,10 @@ impl JobScheduler {
         }
     }
 
-    /// On the others: waits until process 0 starts the program, and takes its zero time.
+    /// On the others: waits until process 0 starts the program, and takes its zero time and the state that is here.
     pub(super) fn hear_start(&self) -> Result<()> {
         match hear(&self.graph) {
-            Some(Note::Start(theirs)) => {
+            Some(Note::Start(theirs, remembered)) => {
                 let ours = Opening::of(&self.graph, Time::from_ms(theirs.zero_ms));
                 if ours != theirs {
                     let what = "the processes do not run the same program";
@@ -110,7 +126,9 @@ impl JobScheduler {
                     )));
                 }
                 self.graph.set_zero_time(Time::from_ms(theirs.zero_ms));
-                Ok(())
+                let _ = self.epoch.set(remembered.epoch);
+                self.graph.identify()?;
+                self.restore_state(remembered.last_done, &remembered.state, &remembered.sinks)
             }
             Some(_) => Err(self.graph.session.runner().part("process 0 runs batches of another streaming context")),
             None => Err(Error::closed("process 0 ended before it started the streaming program")),
@@ -123,7 +141,7 @@ impl JobScheduler {
             match note {
                 Note::Batch { time_ms, slices, failed } => self.queue_told(Time::from_ms(time_ms), slices, failed),
                 Note::Stop => break,
-                Note::Start(_) => {
+                Note::Start(..) => {
                     let _ = self.graph.session.runner().part("process 0 starts a second streaming context");
                 }
             }
@@ -138,12 +156,7 @@ impl JobScheduler {
     }
 
     fn queue_told(&self, time: Time, slices: Vec<(usize, Slice)>, failed: bool) {
-        let mut info = BatchInfo::new(time, self.graph.clock.now());
-        for (id, slice) in &slices {
-            let mut of_stream = StreamInputInfo::new(*id, slice.records);
-            of_stream.metadata.clone_from(&slice.metadata);
-            info = info.with_input(of_stream);
-        }
+        let info = self.info_of(time, &slices);
         let failure = failed.then(|| Error::unavailable(format!("process 0 could not pick the batch of {time}")));
         // Closed only once process 0 has stopped, after its last batch.
         let _ = self.queue.push(Batch { time, slices, info, submitted: Stopwatch::start(), failure });

@@ -6,6 +6,7 @@ use super::{
     listener::{
         BatchCompleted, BatchInfo, BatchStarted, OutputOperationCompleted, OutputOperationInfo, OutputOperationStarted,
     },
+    recovery::Pauses,
 };
 use crate::{
     base::{Result, Time, clock::Stopwatch},
@@ -19,6 +20,10 @@ impl JobScheduler {
     pub(super) fn run_batches(&self) {
         while let Some(batch) = self.queue.pop() {
             let time = batch.time;
+            if self.halted.is_raised() {
+                self.queue.done(time);
+                continue;
+            }
             // Every user function has a guard of its own that knows more; this one keeps the thread alive in any case.
             if let Err(error) = run_guarded(format!("the batch of {time} failed"), || self.run_batch(batch)) {
                 tracing::error!(batch_time = time.as_ms(), %error, "a batch was not ended properly");
@@ -46,9 +51,19 @@ impl JobScheduler {
         let scope = JobScope { batch_time: Some(time) };
         let outcome = Session::scoped(scope, || match failure {
             Some(error) => Err(error),
-            None => self.run_outputs(time, &outputs, &mut info).and_then(|()| self.advance(time)),
+            None => self
+                .run_outputs(time, &outputs, &mut info)
+                .and_then(|()| self.advance(time))
+                .and_then(|()| self.commit(time)),
         });
         self.graph.session.runner().close_lane(scope);
+        let published = match &outcome {
+            Ok(()) => self.publish(time),
+            Err(error) => {
+                self.take_back(time, error);
+                Ok(())
+            }
+        };
         self.end(time, outcome.is_ok());
         info.processing_end_time = Some(self.graph.clock.now());
         info.measured_processing_delay = Some(processing.elapsed());
@@ -58,6 +73,12 @@ impl JobScheduler {
         }
         if let Err(error) = outcome {
             tracing::error!(batch_time = time.as_ms(), %error, "a batch failed");
+            self.fail(time, &error);
+            self.waiter.report(error);
+        }
+        if let Err(error) = published {
+            tracing::error!(batch_time = time.as_ms(), %error, "a batch is done, but what it wrote could not be made visible; a restart tries that again");
+            self.halt();
             self.waiter.report(error);
         }
     }
@@ -96,7 +117,7 @@ impl JobScheduler {
 
     /// Runs one output, again if it fails and the configuration allows another try.
     fn run_output(&self, time: Time, output: &Output) -> Result<()> {
-        let mut attempt = 1;
+        let (mut attempt, mut pauses) = (1, Pauses::new(self.retry_timeout));
         loop {
             let run = || output.job(time)?.map_or(Ok(()), |job| job());
             let outcome = run_guarded(format!("\"{}\" failed in the batch of {time}", output.site), run)
@@ -106,6 +127,13 @@ impl JobScheduler {
                 Err(error) if attempt < self.max_failures => {
                     tracing::warn!(batch_time = time.as_ms(), output = %output.site, attempt, %error, "an output failed and is run again");
                     attempt += 1;
+                }
+                Err(error) if error.may_pass() => {
+                    let Some(pause) = pauses.next() else { return Err(error) };
+                    tracing::warn!(batch_time = time.as_ms(), output = %output.site, ?pause, %error, "an output does not take the batch; the program waits and tries again");
+                    if self.hurry_up.wait_timeout(pause) {
+                        return Err(error);
+                    }
                 }
                 other => return other,
             }
@@ -120,7 +148,7 @@ impl JobScheduler {
         self.agree(self.used.iter().filter_map(Weak::upgrade).try_for_each(|stream| stream.advance(time)))
     }
 
-    fn agree(&self, outcome: Result<()>) -> Result<()> {
+    pub(super) fn agree(&self, outcome: Result<()>) -> Result<()> {
         self.graph.session.agree(outcome)
     }
 

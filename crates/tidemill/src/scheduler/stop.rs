@@ -7,6 +7,7 @@ use crate::base::{
     keys,
     thread::join_before,
 };
+use crate::rdd::task::run_guarded;
 use std::{sync::atomic::Ordering, time::Duration};
 
 /// How long a stop that drains nothing waits for the batch that runs, as Spark does.
@@ -29,6 +30,7 @@ impl JobScheduler {
         self.timer_stop.raise();
         self.queue.begin_end();
         if drain.is_none() {
+            self.hurry_up.raise();
             self.queue.abandon();
         }
         let generator = lock(&self.generator).take();
@@ -37,12 +39,13 @@ impl JobScheduler {
         for input in self.graph.inputs() {
             left_behind |= !input.stop(&Deadline::after(PATIENCE));
         }
-        if drain.is_some() {
+        if drain.is_some() && !self.halted.is_raised() {
             self.cut_rest(&deadline);
             self.queue.close();
         }
         let ended = self.await_batches(&deadline) || self.give_up_batches(drain);
         left_behind |= !self.end_threads(ended);
+        let closed = if left_behind { Ok(()) } else { self.close_outputs(drain.is_some()) };
         self.tell_stop();
         if left_behind {
             let error = self.left_behind();
@@ -50,7 +53,21 @@ impl JobScheduler {
             return Err(error);
         }
         self.tell_of_loss();
-        Ok(())
+        closed
+    }
+
+    /// Nothing runs any more: sinks show what they held back, if the program was drained, and the log is closed.
+    fn close_outputs(&self, drained: bool) -> Result<()> {
+        let mut outcome = Ok(());
+        if drained && !self.halted.is_raised() {
+            for output in self.graph.outputs() {
+                let Some(sink) = output.sink() else { continue };
+                let place = format!("\"{}\" could not be closed", output.site);
+                outcome = outcome.and(run_guarded(place, || sink.close()).and_then(|closed| closed));
+            }
+        }
+        self.close_log();
+        outcome
     }
 
     /// Process 0 decides when the program ends; here that is only waited for.
@@ -78,6 +95,7 @@ impl JobScheduler {
     /// Makes a stop that is under way give up the batches that wait, and not wait long for the one that runs.
     pub(crate) fn hurry(&self) {
         let _ = self.hurried.set(Deadline::after(PATIENCE));
+        self.hurry_up.raise();
         self.give_up_waiting("was hurried");
     }
 
@@ -132,6 +150,7 @@ impl JobScheduler {
 
     /// The time is up: gives up the batches that wait. One that was not yet asked to end in a hurry gets that time.
     fn give_up_batches(&self, drain: Option<Duration>) -> bool {
+        self.hurry_up.raise();
         self.give_up_waiting("timed out");
         drain.is_some() && self.hurried.get().is_none() && self.queue.wait_idle(PATIENCE)
     }

@@ -87,6 +87,10 @@ pub(super) struct ScriptInput<T> {
 }
 
 impl<T: Data> Input<T> for ScriptInput<T> {
+    fn is_replayable(&self) -> bool {
+        true
+    }
+
     fn pick(&self, time: Time) -> Result<Slice> {
         let step = self.source.script().steps.pop_front().unwrap_or(Step::Pause);
         let partitions = match step {

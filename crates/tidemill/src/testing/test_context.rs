@@ -2,7 +2,7 @@
 
 use super::script::{ScriptInput, ScriptedSource, Step};
 use crate::{
-    base::{Config, Data, ManualClock, Result, Time, keys},
+    base::{Config, Data, ManualClock, Result, Time, keys, storage::MemoryStorage},
     context::{Context, StreamingContext},
     dstream::DStream,
     rdd::Site,
@@ -76,15 +76,44 @@ impl TestContext {
     /// # Panics
     /// If `config` cannot be used, or the machine gives no threads or temporary directory.
     pub fn with(config: Config, batch_duration: Duration) -> Self {
+        Self::remembered_in(MemoryStorage::new(), config, batch_duration)
+    }
+
+    /// As [`with`](Self::with), over a checkpoint that an earlier context may have left: the program is restarted.
+    ///
+    /// # Panics
+    /// As [`with`](Self::with).
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{Config, base::storage::MemoryStorage, seconds, testing::TestContext};
+    /// let checkpoint = MemoryStorage::new();
+    /// let mut totals = Vec::new();
+    /// for start in 0..2 {
+    ///     let test = TestContext::remembered_in(checkpoint.clone(), Config::new(), seconds(1));
+    ///     let letters = test.stream(vec![vec![('a', 1)], vec![('a', 1)]]);
+    ///     let counts = letters.update_state_by_key(|new: &[i32], n: Option<usize>| Some(n.unwrap_or(0) + new.len()));
+    ///     let seen = test.collect(&counts);
+    ///     test.run(1)?;
+    ///     totals.extend(seen.batches().concat());
+    /// }
+    /// assert_eq!(totals, [('a', 1), ('a', 2)]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    pub fn remembered_in(checkpoint: MemoryStorage, config: Config, batch_duration: Duration) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let config = config.set_if_missing(keys::MASTER, "local[2]").set_if_missing(keys::SHUTDOWN_SIGNALS, false);
+        let config = config.set_if_missing(keys::BATCH_ON_FAILURE, "continue");
+        let config = config.set_if_missing(keys::BATCH_RETRY_TIMEOUT, "0ms");
         let clock = ManualClock::new(Time::from_ms(0));
         let context = Context::new(config).expect("the configuration of a test is right");
         let ssc = StreamingContext::with_clock(&context, batch_duration, Arc::new(clock.clone()))
             .expect("the configuration of a test is right");
         let name = format!("tidemill-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(name);
+        // Datasets are checkpointed into a folder; the program itself is remembered without one.
         ssc.checkpoint(&directory).expect("a test has a temporary directory");
+        ssc.checkpoint_to(Arc::new(checkpoint)).expect("a test may set its checkpoint");
         Self { ssc, clock, directory, partitions: 2 }
     }
 

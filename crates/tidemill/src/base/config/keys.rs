@@ -68,6 +68,53 @@ impl ConfigValue for MissingFile {
     }
 }
 
+/// What becomes of the batches whose time passed while the program was down or stood still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MissedBatches {
+    /// Each of them is run.
+    Each,
+    /// One batch is run for all of them.
+    Merged,
+    /// None is run; what came meanwhile is in the next batch that is due.
+    Skipped,
+}
+
+impl ConfigValue for MissedBatches {
+    const UNIT: Unit = Unit::Text;
+    const EXPECTED: &'static str = "\"each\", \"merged\" or \"skipped\"";
+    fn parse(value: &str, _: Unit) -> Option<Self> {
+        match value {
+            "each" => Some(Self::Each),
+            "merged" => Some(Self::Merged),
+            "skipped" => Some(Self::Skipped),
+            _ => None,
+        }
+    }
+}
+
+/// What becomes of the program when a batch failed for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnFailure {
+    /// No later batch is run; a restart runs this one again.
+    Stop,
+    /// Later batches are run; this one is passed over.
+    Continue,
+}
+
+impl ConfigValue for OnFailure {
+    const UNIT: Unit = Unit::Text;
+    const EXPECTED: &'static str = "\"stop\" or \"continue\"";
+    fn parse(value: &str, _: Unit) -> Option<Self> {
+        match value {
+            "stop" => Some(Self::Stop),
+            "continue" => Some(Self::Continue),
+            _ => None,
+        }
+    }
+}
+
 const fn count(name: &'static str, default: &'static str) -> ConfigKey<usize> {
     ConfigKey::<usize>::new(name, default).bounded("a whole number that is at least 1", |count| *count > 0)
 }
@@ -175,6 +222,23 @@ keys! {
     /// How many blocks of each receiver the first batch after a start takes at most, so that a program that is still
     /// cold is not handed a mountain.
     RECEIVER_FIRST_BATCH_BLOCKS: usize = count("tidemill.receiver.firstBatchBlocks", "16");
+    /// What is done when a batch failed for good: with `stop` no later batch is run, and a restart runs this one again;
+    /// with `continue` later batches go on, as in Spark, and this one is passed over.
+    BATCH_ON_FAILURE: Option<OnFailure> =
+        ConfigKey::<Option<OnFailure>>::optional("tidemill.batch.onFailure", "`stop` with a checkpoint, `continue` without");
+    /// For how long an output is tried again, at growing intervals, when the place it writes to does not answer or is
+    /// full. The source waits meanwhile.
+    BATCH_RETRY_TIMEOUT: Duration = time("tidemill.batch.retryTimeout", "10min");
+    /// What becomes of the batches whose time passed while the program was down or stood still: `each` is run, as in
+    /// Spark; `merged` runs one for all; `skipped` runs none, and what came is in the next batch.
+    MISSED_BATCHES: MissedBatches = ConfigKey::<MissedBatches>::new("tidemill.recovery.missedBatches", "each");
+    /// What of a checkpoint may be thrown away because the program changed: uids separated by commas, `batch-duration`,
+    /// or `*` for all that does not fit.
+    CHECKPOINT_DISCARD: Option<String> = ConfigKey::<Option<String>>::optional("tidemill.checkpoint.discard", "nothing");
+    /// Whether a checkpoint is taken from a driver that seems to be alive, which then fails at its next commit.
+    CHECKPOINT_TAKE_OVER: bool = switch("tidemill.checkpoint.takeOver", "false");
+    /// For how long a checkpoint is watched, where the storage knows no locks, before it counts as nobody's.
+    CHECKPOINT_LEASE: Duration = time("tidemill.checkpoint.lease", "10s");
     /// How many batches must be waiting for a warning that the program does not keep up.
     BATCH_QUEUE_WARNING: usize = count("tidemill.batch.queueWarning", "10");
     /// Whether a program with a queue stream may be checkpointed. What is in the queue is lost by a restart.

@@ -106,6 +106,10 @@ impl<R> FileInput<R> {
 }
 
 impl<T: Data, R: ReadFiles<T>> Input<T> for FileInput<R> {
+    fn is_replayable(&self) -> bool {
+        true
+    }
+
     fn pick(&self, time: Time) -> Result<Slice> {
         let mut watch = self.watch();
         let listing = self.list(&mut watch.lister);

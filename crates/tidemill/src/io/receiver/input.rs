@@ -106,6 +106,10 @@ fn into_parts<T>(blocks: Vec<StoredBlock<T>>, most: usize) -> CutBatch<T> {
 }
 
 impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
+    fn is_replayable(&self) -> bool {
+        false
+    }
+
     fn start(&self) -> Result<()> {
         let Some(receiver) = lock(&self.receiver).take() else { return Ok(()) };
         let supervisor = Supervisor {

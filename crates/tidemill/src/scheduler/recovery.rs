@@ -1,0 +1,341 @@
+//! What the scheduler tells the commit log, and what a restart takes from it.
+
+use super::JobScheduler;
+use crate::{
+    base::{
+        Error, ErrorKind, Result, Time,
+        clock::Stopwatch,
+        config::{MissedBatches, OnFailure},
+        keys,
+    },
+    checkpoint::{self, CheckpointLog, Commit, OpenOptions, Picked, Recovered, Slice, Slices, StateSource},
+    dstream::output::Output,
+    rdd::{Site, in_every_process},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+/// How long a first new try waits, and the longest wait between two.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// What each sink prepared last, with the time of that batch, by the uid of its output.
+pub(super) type PreparedLast = BTreeMap<String, (Time, Vec<u8>)>;
+
+/// The pauses between the tries of something that may work later.
+///
+/// They depend on the number of tries alone, so that all processes of a program give up at the same time.
+pub(super) struct Pauses {
+    next: Duration,
+    left: Duration,
+}
+
+impl Pauses {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { next: FIRST_PAUSE, left: limit }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.next.min(self.left);
+        self.left -= pause;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        (!pause.is_zero()).then_some(pause)
+    }
+}
+
+/// From where a program goes on.
+pub(super) struct Restart {
+    pub(super) zero: Time,
+    /// Batches that run again, with what they were given.
+    pub(super) unfinished: Vec<Picked>,
+    /// The last batch that was given anything.
+    pub(super) last: Option<Time>,
+    /// The last batch that is done, and the state after it.
+    pub(super) last_done: Option<Time>,
+    pub(super) state: Vec<StateSource>,
+    pub(super) sinks: PreparedLast,
+}
+
+impl Restart {
+    /// Of a program that remembers nothing.
+    fn fresh(zero: Time) -> Self {
+        let (unfinished, state, sinks) = (Vec::new(), Vec::new(), PreparedLast::new());
+        Self { zero, unfinished, last: None, last_done: None, state, sinks }
+    }
+
+    fn of(recovered: Recovered) -> Self {
+        let picked = recovered.picked_since.iter().chain(&recovered.unfinished).map(|picked| picked.time);
+        Self {
+            zero: recovered.zero,
+            last: picked.chain(recovered.last_done).max(),
+            unfinished: recovered.unfinished,
+            last_done: recovered.last_done,
+            state: recovered.state,
+            sinks: recovered.sinks,
+        }
+    }
+
+    /// Says from where the program goes on.
+    fn tell(&self, checkpoint: &str) {
+        match self.last_done.max(self.last) {
+            None => tracing::info!(checkpoint, "nothing is remembered there yet; the program begins"),
+            Some(_) => tracing::info!(
+                checkpoint,
+                last_done = self.last_done.map(Time::as_ms),
+                unfinished = self.unfinished.len(),
+                "the program goes on from its checkpoint"
+            ),
+        }
+    }
+}
+
+impl JobScheduler {
+    /// On process 0: takes the checkpoint, tells inputs, operators and sinks what is remembered of them, and says from
+    /// where to go on. `now` is the batch time before the present.
+    pub(super) fn recover(&self, now: Time) -> Result<Restart> {
+        let Some(storage) = self.graph.checkpoint_storage() else { return Ok(Restart::fresh(now)) };
+        let config = &self.graph.config;
+        let options = OpenOptions {
+            zero: now,
+            take_over: config.get(&keys::CHECKPOINT_TAKE_OVER)?,
+            lease: config.get(&keys::CHECKPOINT_LEASE)?,
+            discard: config.get(&keys::CHECKPOINT_DISCARD)?.unwrap_or_default(),
+        };
+        let program = self.graph.describe(config.get(&keys::APP_NAME)?)?;
+        let (log, recovered) = CheckpointLog::open(&storage, program, options)?;
+        recovered.warnings.iter().for_each(|warning| tracing::warn!(checkpoint = storage.url(), "{warning}"));
+        for time in &recovered.passed_over {
+            tracing::warn!(
+                batch_time = time.as_ms(),
+                "a batch failed before the restart while later ones were done; it is not run any more"
+            );
+        }
+        self.restore_inputs(&recovered)?;
+        let _ = self.epoch.set(log.epoch());
+        let _ = self.log.set(log);
+        let restart = Restart::of(recovered);
+        restart.tell(storage.url());
+        Ok(restart)
+    }
+
+    fn restore_inputs(&self, recovered: &Recovered) -> Result<()> {
+        for input in self.graph.inputs() {
+            let uid = input.uid();
+            let mut picked: BTreeMap<Time, Slice> = BTreeMap::new();
+            for batch in recovered.picked_since.iter().chain(&recovered.unfinished) {
+                picked.extend(batch.slices.get(uid).map(|slice| (batch.time, slice.clone())));
+            }
+            let picked: Vec<_> = picked.into_iter().collect();
+            input.restore(recovered.inputs.get(uid).map(Vec::as_slice), &picked)?;
+        }
+        Ok(())
+    }
+
+    /// On every process: brings back the state, and what sinks held, after the last batch that was done.
+    pub(super) fn restore_state(
+        &self,
+        last_done: Option<Time>,
+        state: &[StateSource],
+        sinks: &PreparedLast,
+    ) -> Result<()> {
+        let Some(storage) = self.graph.checkpoint_storage() else { return Ok(()) };
+        for output in self.graph.outputs() {
+            let Some(sink) = output.sink() else { continue };
+            let last = sinks.get(output.uid()).map(|(time, prepared)| (*time, prepared.as_slice()));
+            sink.restore(last, self.graph.session.is_driver())
+                .map_err(|error| error.context(format_args!("\"{}\" cannot go on", output.site)))?;
+        }
+        let Some(last_done) = last_done else { return Ok(()) };
+        let watch = Stopwatch::start();
+        let deltas = state.iter().map(|source| checkpoint::load_state(&storage, source));
+        self.graph.restore_state(deltas, last_done)?;
+        tracing::info!(batch_time = last_done.as_ms(), elapsed = ?watch.elapsed(), "the state of the last batch that was done is back");
+        Ok(())
+    }
+
+    /// Logs what a batch is given, before anything is done with it.
+    pub(super) fn log_pick(&self, time: Time, slices: &[(usize, Slice)]) -> Result<()> {
+        let Some(log) = self.log.get() else { return Ok(()) };
+        let inputs = self.graph.inputs();
+        let uid_of = |id: &usize| inputs.iter().find(|input| input.id() == *id).map(|input| input.uid().to_owned());
+        let slices: Slices = slices.iter().filter_map(|(id, slice)| Some((uid_of(id)?, slice.clone()))).collect();
+        let picked = Picked { time, slices };
+        self.persist("what a batch reads", || log.picked(&picked))?;
+        if log.wants_inputs() {
+            let remember = inputs.iter().map(|input| Ok((input.uid().to_owned(), input.remember()?)));
+            log.remember_inputs(remember.collect::<Result<_>>()?);
+        }
+        Ok(())
+    }
+
+    /// The slices of a logged batch, by the ids that inputs have now.
+    pub(super) fn slices_of(&self, picked: &Picked) -> Vec<(usize, Slice)> {
+        let inputs = self.graph.inputs();
+        inputs.iter().filter_map(|input| Some((input.id(), picked.slices.get(input.uid())?.clone()))).collect()
+    }
+
+    /// Makes a batch durable whose outputs all succeeded: the state it changed, what its sinks prepared, and that it is
+    /// done.
+    pub(super) fn commit(&self, time: Time) -> Result<()> {
+        if !self.graph.has_checkpoint() {
+            return Ok(());
+        }
+        let site = Site::unknown("commit");
+        let me = Weak::clone(&self.me);
+        let state = in_every_process(&self.graph.session, site, move |process| match me.upgrade() {
+            Some(scheduler) => scheduler.put_state(process, time),
+            None => Err(Error::closed("the program has ended")),
+        })?;
+        self.agree(self.log_done(time, state.into_iter().flatten().collect()))
+    }
+
+    /// Stores what this process changed.
+    fn put_state(&self, process: usize, time: Time) -> Result<Option<StateSource>> {
+        let Some(storage) = self.graph.checkpoint_storage() else { return Ok(None) };
+        let delta = self.graph.state_changes(time)?;
+        let epoch = self.epoch.get().copied().unwrap_or_default();
+        self.persist("the state", || checkpoint::put_state(&storage, epoch, process, time, &delta))
+    }
+
+    /// On process 0: the entry that makes the batch done.
+    fn log_done(&self, time: Time, state: Vec<StateSource>) -> Result<()> {
+        let Some(log) = self.log.get() else { return Ok(()) };
+        let mut commit = Commit { time, state, ..Commit::default() };
+        for output in self.graph.outputs() {
+            let prepared = output.sink().map(|sink| sink.prepared(time)).transpose()?.flatten();
+            commit.sinks.extend(prepared.map(|prepared| (output.uid().to_owned(), prepared)));
+        }
+        self.persist("the end of a batch", || log.done(&commit))
+    }
+
+    /// Makes visible what sinks prepared for a batch that is done.
+    pub(super) fn publish(&self, time: Time) -> Result<()> {
+        if !self.graph.session.is_driver() {
+            return Ok(());
+        }
+        let publish = |output: Arc<Output>| match output.sink() {
+            Some(sink) => self.persist("an output", || sink.publish(time)),
+            None => Ok(()),
+        };
+        self.graph.outputs().into_iter().try_for_each(publish)
+    }
+
+    /// Sinks take back what they prepared for a batch that failed, unless another driver has taken over.
+    pub(super) fn take_back(&self, time: Time, error: &Error) {
+        if !self.graph.session.is_driver() || error.kind() == ErrorKind::Closed {
+            return;
+        }
+        for output in self.graph.outputs() {
+            if let Some(Err(error)) = output.sink().map(|sink| sink.abort(time)) {
+                tracing::warn!(output = %output.site, batch_time = time.as_ms(), %error, "what a failed batch wrote could not be removed");
+            }
+        }
+    }
+
+    /// A batch failed for good: the log says so, and unless the program is to go on regardless no later one is run.
+    pub(super) fn fail(&self, time: Time, error: &Error) {
+        let fenced = error.kind() == ErrorKind::Closed;
+        if let Some(log) = self.log.get().filter(|_| !fenced)
+            && let Err(unlogged) = log.failed(time, &error.to_string())
+        {
+            tracing::warn!(batch_time = time.as_ms(), error = %unlogged, "that a batch failed could not be logged; a restart runs it again");
+        }
+        if self.on_failure == OnFailure::Stop || fenced {
+            self.halt();
+        }
+    }
+
+    /// No batch is run any more; what was picked stays in the log for a restart.
+    pub(super) fn halt(&self) {
+        self.halted.raise();
+        self.timer_stop.raise();
+        let left = self.queue.abandon();
+        tracing::error!(
+            batches = left,
+            "the program runs no more batches; start it again to go on from the last that was done"
+        );
+    }
+
+    /// Does something durable, again at growing intervals as long as its place does not answer.
+    ///
+    /// # Errors
+    /// What it returned last, once it cannot work or the program is to end.
+    pub(super) fn persist<T>(&self, what: &str, mut f: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut pauses = Pauses::new(self.retry_timeout);
+        loop {
+            match f() {
+                Err(error) if error.may_pass() => {
+                    let Some(pause) = pauses.next() else { return Err(error) };
+                    tracing::warn!(%error, ?pause, "{what} could not be written; the program waits and tries again");
+                    if self.hurry_up.wait_timeout(pause) {
+                        return Err(error);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Queues what the last run left: unfinished batches as they were, then those whose time has passed meanwhile. The time
+    /// of the first batch to wait for.
+    pub(super) fn catch_up(&self, restart: Restart) -> Time {
+        let duration = self.graph.batch_duration;
+        for picked in &restart.unfinished {
+            let slices = self.slices_of(picked);
+            tracing::info!(batch_time = picked.time.as_ms(), "a batch that was not done runs again");
+            self.submit_again(picked.time, slices);
+        }
+        match restart.last {
+            Some(last) => self.skip_missed(last + duration),
+            None => restart.zero + duration,
+        }
+    }
+
+    /// The time that batches go by: the clock's, but never before a batch that was cut by an earlier run.
+    pub(super) fn now(&self) -> Time {
+        self.graph.clock.now() + self.clock_lag.get().copied().unwrap_or_default()
+    }
+
+    /// What the clock shows at a batch time.
+    pub(super) fn by_the_clock(&self, time: Time) -> Time {
+        time.saturating_sub(self.clock_lag.get().copied().unwrap_or_default())
+    }
+
+    /// If the clock stands before the last batch of the earlier run, batches go on from there all the same.
+    pub(super) fn set_clock_lag(&self, last: Option<Time>) {
+        let now = self.graph.clock.now();
+        if let Some(last) = last.filter(|last| *last > now) {
+            let lag = last.since(now);
+            tracing::warn!(clock = %now, last_batch = %last, "the clock stands before the last batch; batch times go on from that one");
+            let _ = self.clock_lag.set(lag);
+        }
+    }
+
+    /// The next batch to cut, where `next` is the one after the last: what becomes of those that are late is configured.
+    pub(super) fn skip_missed(&self, next: Time) -> Time {
+        let duration = self.graph.batch_duration;
+        let due = self.now().floor_from(duration, self.graph.zero_time().unwrap_or_default());
+        if due <= next {
+            return next;
+        }
+        match self.missed {
+            MissedBatches::Each => next,
+            MissedBatches::Merged => due,
+            MissedBatches::Skipped => due + duration,
+        }
+    }
+
+    /// A graceful stop is over: the log closes with a manifest.
+    pub(super) fn close_log(&self) {
+        if let Some(log) = self.log.get() {
+            log.close();
+        }
+    }
+}
