@@ -3,8 +3,8 @@
 use super::{Context, life::Inner, signals};
 use crate::{
     base::{
-        Clock, Config, Data, Error, Misuse, Result, SystemClock, clock::Deadline, keys, storage::StorageRef, thread,
-        time::ms,
+        Clock, Config, Data, Error, Misuse, Result, SystemClock, Time, clock::Deadline, keys, storage::StorageRef,
+        thread, time::ms,
     },
     checkpoint::CheckpointDirectory,
     dstream::{
@@ -517,6 +517,11 @@ impl StreamingContext {
     #[track_caller]
     pub(crate) fn input<T: Data>(&self, site: Site, input: impl Input<T>) -> DStream<T> {
         input_stream(&self.inner.graph, site, input)
+    }
+
+    /// Lets the program end after the batch at `time`, for tests that must not see one batch more.
+    pub(crate) fn cut_no_later_than(&self, time: Time) {
+        let _ = self.inner.graph.last_batch.set(time);
     }
 
     /// Waits until every batch that the clock has reached is done (true), for at most `timeout` of real time.

@@ -42,6 +42,8 @@ pub(crate) struct Graph {
     next_input: AtomicUsize,
     program: Mutex<Program>,
     pub(crate) remember: OnceLock<Duration>,
+    /// No batch after it is cut.
+    pub(crate) last_batch: OnceLock<Time>,
     checkpoint: Mutex<Option<CheckpointDirectory>>,
     /// The newest batch that was given its slices, in milliseconds.
     newest_ms: AtomicU64,
@@ -91,6 +93,7 @@ impl Graph {
             next_input: AtomicUsize::new(0),
             program: Mutex::default(),
             remember: OnceLock::new(),
+            last_batch: OnceLock::new(),
             checkpoint: Mutex::default(),
             newest_ms: AtomicU64::new(0),
         }))

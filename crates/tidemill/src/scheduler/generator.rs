@@ -18,10 +18,15 @@ impl JobScheduler {
     /// stopped.
     pub(super) fn generate(&self, restart: Restart) {
         let mut time = self.catch_up(restart);
-        while self.graph.clock.wait_until(self.by_the_clock(time), &self.timer_stop) {
+        while !self.is_after_last(time) && self.graph.clock.wait_until(self.by_the_clock(time), &self.timer_stop) {
             self.cut(time);
             time = self.skip_missed(time + self.graph.batch_duration);
         }
+    }
+
+    /// Whether the program was to end before the batch at `time`.
+    pub(super) fn is_after_last(&self, time: Time) -> bool {
+        self.graph.last_batch.get().is_some_and(|last| time > *last)
     }
 
     /// Cuts the batch at `time`: what it reads of each input is fixed from here on.

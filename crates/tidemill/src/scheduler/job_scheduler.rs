@@ -245,6 +245,7 @@ impl JobScheduler {
         let watch = Stopwatch::start();
         let duration = self.graph.batch_duration;
         let due = self.graph.zero_time().map(|zero| self.now().floor_from(duration, zero));
+        let due = due.min(self.graph.last_batch.get().copied().or(due));
         let pause = Interrupt::new();
         while due > self.graph.zero_time() && *self.last_cut() < due && !self.halted.is_raised() {
             if watch.elapsed() >= timeout {

@@ -292,10 +292,13 @@ impl JobScheduler {
             tracing::info!(batch_time = picked.time.as_ms(), "a batch that was not done runs again");
             self.submit_again(picked.time, slices);
         }
-        match restart.last {
-            Some(last) => self.skip_missed(last + duration),
-            None => restart.zero + duration,
-        }
+        let Some(last) = restart.last else { return restart.zero + duration };
+        // Now that they are queued: whoever waits for the batches of this start looks into the queue from here on.
+        let mut last_cut = self.last_cut();
+        *last_cut = (*last_cut).max(Some(last));
+        drop(last_cut);
+        // The batch duration may be another one than it was.
+        self.skip_missed(last.floor_from(duration, restart.zero) + duration)
     }
 
     /// The time that batches go by: the clock's, but never before a batch that was cut by an earlier run.

@@ -120,8 +120,11 @@ impl JobScheduler {
     fn cut_rest(&self, deadline: &Deadline) {
         let Some(zero) = self.graph.zero_time() else { return };
         loop {
-            let last = self.last_cut().unwrap_or(zero);
-            self.cut(last + self.graph.batch_duration);
+            let next = self.last_cut().unwrap_or(zero) + self.graph.batch_duration;
+            if self.is_after_last(next) {
+                return;
+            }
+            self.cut(next);
             if !self.graph.inputs().iter().any(|input| input.has_unpicked()) || self.is_over(deadline) {
                 return;
             }

@@ -2,7 +2,10 @@
 
 use super::script::{ScriptInput, ScriptedSource, Step};
 use crate::{
-    base::{Config, Data, ManualClock, Result, Time, keys, storage::MemoryStorage},
+    base::{
+        Config, Data, ManualClock, Result, Time, keys,
+        storage::{MemoryStorage, StorageRef},
+    },
     context::{Context, StreamingContext},
     dstream::DStream,
     rdd::Site,
@@ -101,6 +104,10 @@ impl TestContext {
     /// # Ok::<(), tidemill::Error>(())
     /// ```
     pub fn remembered_in(checkpoint: MemoryStorage, config: Config, batch_duration: Duration) -> Self {
+        Self::remembered_at(Arc::new(checkpoint), config, batch_duration)
+    }
+
+    pub(super) fn remembered_at(checkpoint: StorageRef, config: Config, batch_duration: Duration) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let config = config.set_if_missing(keys::MASTER, "local[2]").set_if_missing(keys::SHUTDOWN_SIGNALS, false);
         let config = config.set_if_missing(keys::BATCH_ON_FAILURE, "continue");
@@ -113,7 +120,7 @@ impl TestContext {
         let directory = std::env::temp_dir().join(name);
         // Datasets are checkpointed into a folder; the program itself is remembered without one.
         ssc.checkpoint(&directory).expect("a test has a temporary directory");
-        ssc.checkpoint_to(Arc::new(checkpoint)).expect("a test may set its checkpoint");
+        ssc.checkpoint_to(checkpoint).expect("a test may set its checkpoint");
         Self { ssc, clock, directory, partitions: 2 }
     }
 
@@ -192,6 +199,16 @@ impl TestContext {
             assert!(self.ssc.wait_idle(PATIENCE), "the batch of {} is not done", self.clock_time());
         }
         Ok(())
+    }
+
+    /// Starts the program, runs all batches up to `end` that are not done yet, and drains it; no later batch is cut.
+    pub(super) fn run_until(&self, end: Duration) -> Result<()> {
+        self.ssc.cut_no_later_than(Time::from_ms(0) + end);
+        self.ssc.start()?;
+        self.clock.advance(end);
+        assert!(self.ssc.wait_idle(PATIENCE), "the batches until {} are not done", self.clock_time());
+        self.ssc.stop_gracefully()?;
+        self.ssc.await_termination()
     }
 
     fn clock_time(&self) -> Time {
