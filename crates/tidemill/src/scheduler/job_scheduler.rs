@@ -2,6 +2,7 @@
 
 use super::{
     batch::BatchQueue,
+    commit::Commits,
     listener::{
         ListenerBus, ReceiverError, ReceiverInfo, ReceiverStarted, ReceiverStopped, StreamingEvent, StreamingStarted,
     },
@@ -89,6 +90,7 @@ pub(crate) struct JobScheduler {
     pub(super) me: Weak<Self>,
     /// In the process that drives a program with a checkpoint.
     pub(super) log: OnceLock<Arc<CheckpointLog>>,
+    pub(super) commits: Commits,
     /// Which start of the program this is, by the log; on every process.
     pub(super) epoch: OnceLock<u64>,
     /// How far the clock is behind the batches of an earlier run.
@@ -142,6 +144,7 @@ impl JobScheduler {
             given_up: AtomicUsize::new(0),
             me: me.clone(),
             log: OnceLock::new(),
+            commits: Commits::default(),
             epoch: OnceLock::new(),
             clock_lag: OnceLock::new(),
             on_failure,
@@ -189,6 +192,7 @@ impl JobScheduler {
         for input in self.graph.inputs() {
             input.start()?;
         }
+        self.start_commits()?;
         self.spawn_runners(jobs)?;
         let scheduler = self.clone();
         *lock(&self.generator) = Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(restart))?);

@@ -1,6 +1,8 @@
 //! Batches over time: the clock that cuts them, the thread that runs them, who listens, and how fast inputs may go.
 
 mod batch;
+mod commit;
+mod failure;
 mod generator;
 mod job_scheduler;
 pub mod listener;

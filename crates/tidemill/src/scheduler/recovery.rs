@@ -1,54 +1,14 @@
-//! What the scheduler tells the commit log, and what a restart takes from it.
+//! What a restart takes from the commit log, and the order in which it goes on.
 
 use super::JobScheduler;
 use crate::{
-    base::{
-        Error, ErrorKind, Result, Time,
-        clock::Stopwatch,
-        config::{MissedBatches, OnFailure},
-        keys,
-    },
-    checkpoint::{self, CheckpointLog, Commit, OpenOptions, Picked, Recovered, Slice, Slices, StateSource},
-    dstream::output::Output,
-    rdd::{Site, in_every_process},
+    base::{Result, Time, clock::Stopwatch, config::MissedBatches, keys},
+    checkpoint::{self, CheckpointLog, OpenOptions, Picked, Recovered, Slice, Slices, StateSource},
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Weak},
-    time::Duration,
-};
-
-/// How long a first new try waits, and the longest wait between two.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+use std::collections::BTreeMap;
 
 /// What each sink prepared last, with the time of that batch, by the uid of its output.
 pub(super) type PreparedLast = BTreeMap<String, (Time, Vec<u8>)>;
-
-/// The pauses between the tries of something that may work later.
-///
-/// They depend on the number of tries alone, so that all processes of a program give up at the same time.
-pub(super) struct Pauses {
-    next: Duration,
-    left: Duration,
-}
-
-impl Pauses {
-    pub(super) fn new(limit: Duration) -> Self {
-        Self { next: FIRST_PAUSE, left: limit }
-    }
-}
-
-impl Iterator for Pauses {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let pause = self.next.min(self.left);
-        self.left -= pause;
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
-        (!pause.is_zero()).then_some(pause)
-    }
-}
 
 /// From where a program goes on.
 pub(super) struct Restart {
@@ -181,108 +141,6 @@ impl JobScheduler {
         inputs.iter().filter_map(|input| Some((input.id(), picked.slices.get(input.uid())?.clone()))).collect()
     }
 
-    /// Makes a batch durable whose outputs all succeeded: the state it changed, what its sinks prepared, and that it is
-    /// done.
-    pub(super) fn commit(&self, time: Time) -> Result<()> {
-        if !self.graph.has_checkpoint() {
-            return Ok(());
-        }
-        let site = Site::unknown("commit");
-        let me = Weak::clone(&self.me);
-        let state = in_every_process(&self.graph.session, site, move |process| match me.upgrade() {
-            Some(scheduler) => scheduler.put_state(process, time),
-            None => Err(Error::closed("the program has ended")),
-        })?;
-        self.agree(self.log_done(time, state.into_iter().flatten().collect()))
-    }
-
-    /// Stores what this process changed.
-    fn put_state(&self, process: usize, time: Time) -> Result<Option<StateSource>> {
-        let Some(storage) = self.graph.checkpoint_storage() else { return Ok(None) };
-        let delta = self.graph.state_changes(time)?;
-        let epoch = self.epoch.get().copied().unwrap_or_default();
-        self.persist("the state", || checkpoint::put_state(&storage, epoch, process, time, &delta))
-    }
-
-    /// On process 0: the entry that makes the batch done.
-    fn log_done(&self, time: Time, state: Vec<StateSource>) -> Result<()> {
-        let Some(log) = self.log.get() else { return Ok(()) };
-        let mut commit = Commit { time, state, ..Commit::default() };
-        for output in self.graph.outputs() {
-            let prepared = output.sink().map(|sink| sink.prepared(time)).transpose()?.flatten();
-            commit.sinks.extend(prepared.map(|prepared| (output.uid().to_owned(), prepared)));
-        }
-        self.persist("the end of a batch", || log.done(&commit))
-    }
-
-    /// Makes visible what sinks prepared for a batch that is done.
-    pub(super) fn publish(&self, time: Time) -> Result<()> {
-        if !self.graph.session.is_driver() {
-            return Ok(());
-        }
-        let publish = |output: Arc<Output>| match output.sink() {
-            Some(sink) => self.persist("an output", || sink.publish(time)),
-            None => Ok(()),
-        };
-        self.graph.outputs().into_iter().try_for_each(publish)
-    }
-
-    /// Sinks take back what they prepared for a batch that failed, unless another driver has taken over.
-    pub(super) fn take_back(&self, time: Time, error: &Error) {
-        if !self.graph.session.is_driver() || error.kind() == ErrorKind::Closed {
-            return;
-        }
-        for output in self.graph.outputs() {
-            if let Some(Err(error)) = output.sink().map(|sink| sink.abort(time)) {
-                tracing::warn!(output = %output.site, batch_time = time.as_ms(), %error, "what a failed batch wrote could not be removed");
-            }
-        }
-    }
-
-    /// A batch failed for good: the log says so, and unless the program is to go on regardless no later one is run.
-    pub(super) fn fail(&self, time: Time, error: &Error) {
-        let fenced = error.kind() == ErrorKind::Closed;
-        if let Some(log) = self.log.get().filter(|_| !fenced)
-            && let Err(unlogged) = log.failed(time, &error.to_string())
-        {
-            tracing::warn!(batch_time = time.as_ms(), error = %unlogged, "that a batch failed could not be logged; a restart runs it again");
-        }
-        if self.on_failure == OnFailure::Stop || fenced {
-            self.halt();
-        }
-    }
-
-    /// No batch is run any more; what was picked stays in the log for a restart.
-    pub(super) fn halt(&self) {
-        self.halted.raise();
-        self.timer_stop.raise();
-        let left = self.queue.abandon();
-        tracing::error!(
-            batches = left,
-            "the program runs no more batches; start it again to go on from the last that was done"
-        );
-    }
-
-    /// Does something durable, again at growing intervals as long as its place does not answer.
-    ///
-    /// # Errors
-    /// What it returned last, once it cannot work or the program is to end.
-    pub(super) fn persist<T>(&self, what: &str, mut f: impl FnMut() -> Result<T>) -> Result<T> {
-        let mut pauses = Pauses::new(self.retry_timeout);
-        loop {
-            match f() {
-                Err(error) if error.may_pass() => {
-                    let Some(pause) = pauses.next() else { return Err(error) };
-                    tracing::warn!(%error, ?pause, "{what} could not be written; the program waits and tries again");
-                    if self.hurry_up.wait_timeout(pause) {
-                        return Err(error);
-                    }
-                }
-                other => return other,
-            }
-        }
-    }
-
     /// Queues what the last run left: unfinished batches as they were, then those whose time has passed meanwhile. The time
     /// of the first batch to wait for.
     pub(super) fn catch_up(&self, restart: Restart) -> Time {
@@ -332,13 +190,6 @@ impl JobScheduler {
             MissedBatches::Each => next,
             MissedBatches::Merged => due,
             MissedBatches::Skipped => due + duration,
-        }
-    }
-
-    /// A graceful stop is over: the log closes with a manifest.
-    pub(super) fn close_log(&self) {
-        if let Some(log) = self.log.get() {
-            log.close();
         }
     }
 }

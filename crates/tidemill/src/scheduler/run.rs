@@ -3,13 +3,14 @@
 use super::{
     JobScheduler,
     batch::Batch,
+    commit::Finished,
+    failure::Pauses,
     listener::{
         BatchCompleted, BatchInfo, BatchStarted, OutputOperationCompleted, OutputOperationInfo, OutputOperationStarted,
     },
-    recovery::Pauses,
 };
 use crate::{
-    base::{Result, Time, clock::Stopwatch},
+    base::{Error, Result, Time, clock::Stopwatch},
     dstream::output::Output,
     rdd::{JobScope, Session, task::run_guarded},
 };
@@ -28,8 +29,8 @@ impl JobScheduler {
             if let Err(error) = run_guarded(format!("the batch of {time} failed"), || self.run_batch(batch)) {
                 tracing::error!(batch_time = time.as_ms(), %error, "a batch was not ended properly");
                 self.waiter.report(error);
+                self.queue.done(time);
             }
-            self.queue.done(time);
         }
     }
 
@@ -47,6 +48,9 @@ impl JobScheduler {
         if announced {
             self.bus.post(BatchStarted::new(info.clone()));
         }
+        if outputs.iter().any(|(_, output)| output.sink().is_some()) {
+            self.await_commits();
+        }
         let processing = Stopwatch::start();
         let scope = JobScope { batch_time: Some(time) };
         let outcome = Session::scoped(scope, || match failure {
@@ -54,33 +58,32 @@ impl JobScheduler {
             None => self
                 .run_outputs(time, &outputs, &mut info)
                 .and_then(|()| self.advance(time))
-                .and_then(|()| self.commit(time)),
+                .and_then(|()| self.changes(time)),
         });
         self.graph.session.runner().close_lane(scope);
-        let published = match &outcome {
-            Ok(()) => self.publish(time),
-            Err(error) => {
-                self.take_back(time, error);
-                Ok(())
-            }
-        };
-        self.end(time, outcome.is_ok());
+        self.end_streams(time, outcome.is_ok());
         info.processing_end_time = Some(self.graph.clock.now());
         info.measured_processing_delay = Some(processing.elapsed());
-        self.count(&info, announced, outcome.is_ok());
+        match outcome {
+            Ok(changes) => self.hand_over(Finished { time, info, announced, changes }),
+            Err(error) => self.end_failed(time, info, announced, error),
+        }
+    }
+
+    /// The batch leaves no trace.
+    fn end_failed(&self, time: Time, info: BatchInfo, announced: bool, error: Error) {
+        // The log has the end of the batch before first.
+        self.await_commits();
+        self.take_back(time, &error);
+        self.release(time, false);
+        self.count(&info, announced, false);
         if announced {
             self.bus.post(BatchCompleted::new(info));
         }
-        if let Err(error) = outcome {
-            tracing::error!(batch_time = time.as_ms(), %error, "a batch failed");
-            self.fail(time, &error);
-            self.waiter.report(error);
-        }
-        if let Err(error) = published {
-            tracing::error!(batch_time = time.as_ms(), %error, "a batch is done, but what it wrote could not be made visible; a restart tries that again");
-            self.halt();
-            self.waiter.report(error);
-        }
+        tracing::error!(batch_time = time.as_ms(), %error, "a batch failed");
+        self.fail(time, &error);
+        self.waiter.report(error);
+        self.queue.done(time);
     }
 
     fn give(&self, time: Time, slices: Vec<(usize, crate::dstream::input::Slice)>) {
@@ -152,10 +155,10 @@ impl JobScheduler {
         self.graph.session.agree(outcome)
     }
 
-    /// Makes the batch final, or undoes what it changed; then drops what nothing asks for any more.
+    /// Makes what the batch changed final, or undoes it; then drops what nothing asks for any more.
     ///
     /// Records are dropped here, and with them runs code of the user's: what panics is reported and stops nothing else.
-    fn end(&self, time: Time, succeeded: bool) {
+    fn end_streams(&self, time: Time, succeeded: bool) {
         let streams = self.graph.streams();
         for stream in &streams {
             self.tidily(time, || if succeeded { stream.commit(time) } else { stream.roll_back(time) });
@@ -163,6 +166,10 @@ impl JobScheduler {
         // With several job threads a later batch may end first; the earlier one still needs what is its own.
         let oldest = self.queue.oldest_running().map_or(time, |running| running.min(time));
         streams.iter().for_each(|stream| self.tidily(time, || stream.forget(oldest)));
+    }
+
+    /// Nothing of what the batch read is needed any more.
+    pub(super) fn release(&self, time: Time, succeeded: bool) {
         for input in self.graph.inputs() {
             self.tidily(time, || input.release(time, succeeded));
         }
@@ -175,7 +182,7 @@ impl JobScheduler {
         }
     }
 
-    fn count(&self, info: &BatchInfo, announced: bool, succeeded: bool) {
+    pub(super) fn count(&self, info: &BatchInfo, announced: bool, succeeded: bool) {
         let mut progress = self.progress_mut();
         progress.last_processing_delay = info.processing_delay();
         // A batch in which no output is due is no batch to Spark; but what it read and how it failed is told.

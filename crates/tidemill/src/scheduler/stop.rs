@@ -161,7 +161,7 @@ impl JobScheduler {
     /// Joins the job threads and the listeners' thread, as far as they end; whether all did.
     fn end_threads(&self, batches_ended: bool) -> bool {
         let limit = Deadline::after(if batches_ended { PATIENCE } else { Duration::ZERO });
-        let runners: Vec<_> = lock(&self.runners).drain(..).collect();
+        let runners: Vec<_> = lock(&self.runners).drain(..).chain(self.commits.close()).collect();
         let mut all = true;
         for runner in runners {
             all &= join_before(runner, &limit).is_ok();
