@@ -19,6 +19,10 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("empty", batches::empty),
     ("start", batches::start),
     ("memory", batches::memory),
+    ("checkpoint", recovery::checkpoint),
+    ("restart", recovery::restart),
+    ("commit", recovery::commit),
+    ("bounded", recovery::bounded),
 ];
 
 fn main() -> Result<()> {

@@ -4,5 +4,6 @@ pub mod batches;
 pub mod keyed;
 pub mod latency;
 pub mod process;
+pub mod recovery;
 pub mod socket;
 pub mod text;

@@ -2,7 +2,7 @@
 
 use super::graph::Graph;
 use crate::{
-    base::{Data, Error, Misuse, Result, Time, time::ms},
+    base::{Data, Error, Misuse, Result, Time, keys, time::ms},
     rdd::{Rdd, Session, Site, StorageLevel},
 };
 use std::{
@@ -371,7 +371,7 @@ impl<T: Data> ErasedStream for StreamCore<T> {
             }
         }
         let needs = self.op.must_checkpoint() || settings.checkpoint_interval.is_some();
-        if needs && !self.graph.has_checkpoint() {
+        if needs && !self.graph.has_checkpoint() && self.graph.config.get(&keys::CHECKPOINT_REQUIRED)? {
             return Err(Misuse::NoCheckpointDirectory { operation: self.site.to_string() }.into());
         }
         Ok(())

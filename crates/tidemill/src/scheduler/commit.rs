@@ -10,7 +10,7 @@ use super::{
     listener::{BatchCompleted, BatchInfo},
 };
 use crate::{
-    base::{Error, ErrorKind, Result, Time, thread::start_awaited},
+    base::{Error, ErrorKind, Result, Time, clock::Stopwatch, thread::start_awaited},
     checkpoint::{self, Commit, StateDelta, StateSource},
     dstream::output::Output,
     rdd::{Site, in_every_process, task::run_guarded},
@@ -130,7 +130,8 @@ impl JobScheduler {
 
     /// Makes the batch durable, and then what its sinks wrote visible.
     fn commit(&self, finished: Finished) {
-        let Finished { time, info, announced, changes } = finished;
+        let Finished { time, mut info, announced, changes } = finished;
+        let watch = Stopwatch::start();
         let place = format!("the batch of {time} could not be committed");
         let logged = match self.halted.is_raised() {
             true => Err(Error::closed(format!("{place}: the program runs no more batches"))),
@@ -138,6 +139,7 @@ impl JobScheduler {
         };
         let published =
             logged.and_then(|()| run_guarded(&place, || self.publish(time)).and_then(|published| published));
+        info.commit_delay = self.log.get().map(|_| watch.elapsed());
         self.release(time, published.is_ok());
         self.count(&info, announced, published.is_ok());
         if announced {

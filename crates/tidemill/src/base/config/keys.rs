@@ -237,6 +237,9 @@ keys! {
     CHECKPOINT_DISCARD: Option<String> = ConfigKey::<Option<String>>::optional("tidemill.checkpoint.discard", "nothing");
     /// Whether a checkpoint is taken from a driver that seems to be alive, which then fails at its next commit.
     CHECKPOINT_TAKE_OVER: bool = switch("tidemill.checkpoint.takeOver", "false");
+    /// Whether operations with state refuse to start without a checkpoint, as in Spark. Without one their state is gone
+    /// when the program ends.
+    CHECKPOINT_REQUIRED: bool = switch("tidemill.checkpoint.required", "true");
     /// For how long a checkpoint is watched, where the storage knows no locks, before it counts as nobody's.
     CHECKPOINT_LEASE: Duration = time("tidemill.checkpoint.lease", "10s");
     /// How many batches must be waiting for a warning that the program does not keep up.

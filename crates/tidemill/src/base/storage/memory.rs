@@ -20,8 +20,11 @@ use std::{
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStorage {
     files: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
-    holds: Arc<Mutex<BTreeMap<String, (String, Weak<()>)>>>,
+    holds: Arc<Mutex<BTreeMap<String, Holder>>>,
 }
+
+/// Who holds a name, for as long as the guard lives.
+type Holder = (String, Weak<()>);
 
 impl MemoryStorage {
     /// Storage with nothing in it.

@@ -34,6 +34,9 @@ pub struct BatchInfo {
     pub measured_scheduling_delay: Option<Duration>,
     /// How long it was processed, measured finer than the whole milliseconds of the times above.
     pub measured_processing_delay: Option<Duration>,
+    /// How long it then took, beside the next batch, until the log had it as done and its outputs were visible; `None`
+    /// without a checkpoint.
+    pub commit_delay: Option<Duration>,
 }
 
 impl BatchInfo {
@@ -48,6 +51,7 @@ impl BatchInfo {
             output_operation_infos: BTreeMap::new(),
             measured_scheduling_delay: None,
             measured_processing_delay: None,
+            commit_delay: None,
         }
     }
 
