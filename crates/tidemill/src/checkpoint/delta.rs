@@ -96,7 +96,7 @@ fn take_bytes<'a>(bytes: &mut &'a [u8], length: u64) -> Option<&'a [u8]> {
 
 impl DeltaWriter {
     pub(crate) fn new() -> Self {
-        Self { delta: Delta::default(), groups: vec![Vec::new(); GROUPS], key: Vec::new(), value: Vec::new() }
+        Self { delta: Delta::default(), groups: Vec::new(), key: Vec::new(), value: Vec::new() }
     }
 
     /// What was there before is not there any more.
@@ -115,13 +115,37 @@ impl DeltaWriter {
     /// Data, if key or value cannot be serialised.
     #[inline]
     pub(crate) fn put<K: Serialize, V: Serialize>(&mut self, time: Time, key: &K, value: Option<&V>) -> Result<()> {
-        self.key.clear();
-        self.key = encoded(std::mem::take(&mut self.key), key)?;
+        self.value.clear();
         if let Some(value) = value {
-            self.value.clear();
             self.value = encoded(std::mem::take(&mut self.value), value)?;
         }
-        let entry = Entry { time, key: &self.key, value: value.map(|_| self.value.as_slice()) };
+        self.put_value(time, key, value.is_some())
+    }
+
+    /// As [`put`](Self::put), unless `is_known` says of the encoded value that it stands there already.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub(crate) fn put_unless<K: Serialize, V: Serialize>(
+        &mut self,
+        key: &K,
+        value: &V,
+        is_known: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<()> {
+        self.value.clear();
+        self.value = encoded(std::mem::take(&mut self.value), value)?;
+        if is_known(&self.value) { Ok(()) } else { self.put_value(Time::default(), key, true) }
+    }
+
+    /// An entry with the value that was encoded last.
+    #[inline]
+    fn put_value<K: Serialize>(&mut self, time: Time, key: &K, is_there: bool) -> Result<()> {
+        if self.groups.is_empty() {
+            self.groups.resize_with(GROUPS, Vec::new);
+        }
+        self.key.clear();
+        self.key = encoded(std::mem::take(&mut self.key), key)?;
+        let entry = Entry { time, key: &self.key, value: is_there.then_some(self.value.as_slice()) };
         push_entry(&mut self.groups[group_of(&self.key)], &entry);
         Ok(())
     }
@@ -146,18 +170,23 @@ pub(crate) fn push_entry(bytes: &mut Vec<u8>, entry: &Entry<'_>) {
 impl Group {
     /// The entries, the oldest first; an error ends them if the bytes are not those of entries.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Result<Entry<'_>>> {
-        let mut rest = self.bytes.as_slice();
-        std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let entry = next_entry(&mut rest);
-            if entry.is_none() {
-                rest = &[];
-            }
-            Some(entry.ok_or_else(|| Error::data(format!("the entries of key group {} cannot be read", self.index))))
-        })
+        entries_of(usize::from(self.index), &self.bytes)
     }
+}
+
+/// The entries of a key group.
+pub(crate) fn entries_of(group: usize, bytes: &[u8]) -> impl Iterator<Item = Result<Entry<'_>>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let entry = next_entry(&mut rest);
+        if entry.is_none() {
+            rest = &[];
+        }
+        Some(entry.ok_or_else(|| Error::data(format!("the entries of key group {group} cannot be read"))))
+    })
 }
 
 fn next_entry<'a>(rest: &mut &'a [u8]) -> Option<Entry<'a>> {
@@ -187,6 +216,14 @@ impl StateDelta {
 }
 
 impl Delta {
+    /// Adds what other keys changed to.
+    pub(crate) fn extend(&mut self, other: Delta) {
+        self.from_nothing |= other.from_nothing;
+        self.forgotten = self.forgotten.max(other.forgotten);
+        self.groups.extend(other.groups);
+        self.groups.sort_by_key(|group| group.index);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         !self.from_nothing && self.forgotten.is_none() && self.groups.is_empty()
     }

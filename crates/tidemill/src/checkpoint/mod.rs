@@ -9,7 +9,7 @@ mod delta;
 mod log;
 mod model;
 
-pub(crate) use delta::{Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, group_of, push_entry};
+pub(crate) use delta::{Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, entries_of, group_of, push_entry};
 pub(crate) use log::{CheckpointLog, OpenOptions, load_state, put_state};
 pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
 

@@ -1,6 +1,7 @@
 //! What all streams of one context share: batch duration, phase, inputs, outputs and the registry of nodes.
 
 use super::{
+    identity::Remembering,
     input::{ErasedInput, ReceiverEvent},
     node::ErasedStream,
     output::Output,
@@ -57,6 +58,8 @@ struct Program {
     streams: Vec<Declared>,
     inputs: Vec<Arc<dyn ErasedInput>>,
     outputs: Vec<Arc<Output>>,
+    /// Everything that remembers, once the program is complete.
+    remembering: Option<Arc<Vec<Remembering>>>,
 }
 
 /// A stream that was declared; its handles may be gone.
@@ -219,6 +222,15 @@ impl Graph {
 
     pub(crate) fn inputs(&self) -> Vec<Arc<dyn ErasedInput>> {
         self.program().inputs.clone()
+    }
+
+    /// Everything that remembers, once, however many streams show it. Called when the program is complete.
+    pub(super) fn remembering(&self) -> Arc<Vec<Remembering>> {
+        if let Some(known) = &self.program().remembering {
+            return known.clone();
+        }
+        let found = Arc::new(self.find_remembering());
+        self.program().remembering.insert(found).clone()
     }
 
     pub(crate) fn outputs(&self) -> Vec<Arc<Output>> {

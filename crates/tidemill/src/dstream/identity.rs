@@ -125,8 +125,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Everything that remembers, once, however many streams show it.
-    pub(super) fn remembering(&self) -> Vec<Remembering> {
+    pub(super) fn find_remembering(&self) -> Vec<Remembering> {
         let uids = Uids::of(self);
         let mut seen: HashMap<*const (), usize> = HashMap::new();
         let mut found: Vec<Remembering> = Vec::new();
@@ -172,7 +171,7 @@ impl Graph {
             name,
             batch_ms: ms(self.batch_duration),
             inputs: inputs.map(|input| part(input.uid(), input.site().to_string(), input.types())).collect(),
-            operators: self.remembering().into_iter().map(|remembering| remembering.part).collect(),
+            operators: self.remembering().iter().map(|remembering| remembering.part.clone()).collect(),
             outputs: self.outputs().iter().map(|output| part(output.uid(), output.site.to_string(), "")).collect(),
         })
     }

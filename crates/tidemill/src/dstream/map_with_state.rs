@@ -248,7 +248,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         let (parent, placing) = (self.clone(), partitioner.clone());
         let input = move |time| Ok(parent.at(time)?.map(|rdd| rdd.placed_at(site, placing.clone())));
         let make = move || Sessions::new(spec.f.clone(), spec.timeout);
-        let mut operator = Stateful::new(site, self, partitioner.partitions(), make, input);
+        let mut operator = Stateful::new(site, self, &partitioner, make, input);
         operator.partitioner = Some(PartitionerId::of(&partitioner));
         operator.initial = spec.initial.map(|initial| initial.placed_at(site.step("initial state"), partitioner));
         operator.must_checkpoint = true;

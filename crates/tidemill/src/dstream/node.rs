@@ -1,6 +1,6 @@
 //! The typed handle [`DStream`], and what every node has in common.
 
-use super::graph::Graph;
+use super::{graph::Graph, kept::KeptChanges};
 use crate::{
     base::{Data, Error, Misuse, Result, Time, keys, time::ms},
     rdd::{Rdd, Session, Site, StorageLevel},
@@ -71,6 +71,8 @@ pub(crate) trait ErasedStream: Send + Sync {
     /// Keeps its datasets, for a stream that reads them after their own batch.
     fn keep_for_later(&self);
     fn is_kept_for_later(&self) -> bool;
+    /// Whether the program has a checkpoint.
+    fn is_remembered(&self) -> bool;
     fn session(&self) -> Arc<Session>;
     /// The uid that the user gave it.
     fn given_uid(&self) -> Option<String>;
@@ -96,12 +98,14 @@ struct Settings {
 }
 
 pub(crate) struct StreamCore<T> {
-    graph: Arc<Graph>,
-    site: Site,
-    op: Box<dyn StreamOp<T>>,
+    pub(super) graph: Arc<Graph>,
+    pub(super) site: Site,
+    pub(super) op: Box<dyn StreamOp<T>>,
     generated: Mutex<BTreeMap<Time, Option<Rdd<T>>>>,
     settings: Mutex<Settings>,
-    remember_ms: AtomicU64,
+    pub(super) remember_ms: AtomicU64,
+    /// What a checkpoint is to have of the dataset of the batch that runs, if datasets are kept for later.
+    pub(super) kept: Arc<KeptChanges>,
 }
 
 /// A stream of batches: one [`Rdd`] for each batch time.
@@ -149,6 +153,7 @@ impl<T: Data> DStream<T> {
             generated: Mutex::default(),
             settings: Mutex::default(),
             remember_ms: AtomicU64::new(0),
+            kept: Arc::default(),
         });
         let erased: Arc<dyn ErasedStream> = core.clone();
         graph.register(&erased);
@@ -310,7 +315,7 @@ impl<T: Data> StreamCore<T> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn generated(&self) -> MutexGuard<'_, BTreeMap<Time, Option<Rdd<T>>>> {
+    pub(super) fn generated(&self) -> MutexGuard<'_, BTreeMap<Time, Option<Rdd<T>>>> {
         self.generated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -388,6 +393,9 @@ impl<T: Data> ErasedStream for StreamCore<T> {
             return Ok(());
         }
         let Some(rdd) = self.at(time)? else { return Ok(()) };
+        if kept && self.is_remembered() {
+            return self.kept.write(&rdd, self.site, time);
+        }
         if behind || (kept && self.rests_on_state() && (shared || rdd.storage().all().is_none())) {
             rdd.run(self.site.step("advance the state"), |rdd, partition, task| {
                 let _ = rdd.chunks(partition, task).next();
@@ -446,6 +454,10 @@ impl<T: Data> ErasedStream for StreamCore<T> {
         self.settings().kept_for_later
     }
 
+    fn is_remembered(&self) -> bool {
+        self.graph.has_checkpoint()
+    }
+
     fn session(&self) -> Arc<Session> {
         self.graph.session.clone()
     }
@@ -460,6 +472,7 @@ impl<T: Data> ErasedStream for StreamCore<T> {
 
     fn remembered(&self) -> Vec<Remembered<'_>> {
         let state = self.op.state().map(|state| Remembered { part: None, state: state.checkpointed() });
-        state.into_iter().collect()
+        let kept = self.is_kept_for_later().then(|| Remembered { part: Some("datasets"), state: self });
+        state.into_iter().chain(kept).collect()
     }
 }

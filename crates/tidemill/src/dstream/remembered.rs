@@ -14,7 +14,7 @@ impl Graph {
     /// Data, if a state cannot be serialised.
     pub(crate) fn state_changes(&self, time: Time) -> Result<StateDelta> {
         let mut changes = StateDelta::default();
-        for remembering in self.remembering() {
+        for remembering in self.remembering().iter() {
             let delta = remembering.with(|remembered| remembered.state.changes(time)).transpose()?.flatten();
             changes.operators.extend(delta.map(|delta| (remembering.part.uid.clone(), delta)));
         }
@@ -36,7 +36,7 @@ impl Graph {
                 of_operators.entry(uid).or_default().push(delta);
             }
         }
-        for remembering in self.remembering() {
+        for remembering in self.remembering().iter() {
             let deltas = of_operators.remove(&remembering.part.uid).unwrap_or_default();
             let restored = remembering.with(|remembered| remembered.state.restore(last_done, &deltas));
             restored.transpose().map_err(|error| {

@@ -5,10 +5,10 @@
 //! whole.
 
 use crate::{
-    base::{Data, Error, Result, Time},
-    checkpoint::Delta,
+    base::{Data, Error, Key, Result, Time},
+    checkpoint::{Delta, DeltaWriter},
     rdd::{
-        Lineage, Parent, PartitionerId, Rdd, RddNode, Site, TaskContext,
+        Lineage, Parent, PartitionerId, PartitionerRef, Rdd, RddNode, Site, TaskContext,
         chunk::{CHUNK_RECORDS, Chunks},
         task::{Cursor, guarded},
     },
@@ -24,6 +24,9 @@ pub(crate) trait StatePartition: Send + 'static {
     type In: Data;
     /// Records of the state given at the start.
     type Initial: Data;
+    /// What a checkpoint knows of it by: keys, and what each is worth, or was worth to one batch.
+    type Key: Key;
+    type Value: Data;
 
     /// Takes in the state given at the start, before the first batch; what an earlier try left is dropped.
     fn load(&mut self, time: Time, initial: &mut dyn Iterator<Item = Self::Initial>);
@@ -36,6 +39,15 @@ pub(crate) trait StatePartition: Send + 'static {
 
     /// Undoes the last batch, as far as it was applied.
     fn roll_back(&mut self);
+
+    /// Writes what the last batch changed, before it is committed or rolled back.
+    ///
+    /// # Errors
+    /// Data, if a key or a value cannot be serialised.
+    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()>;
+
+    /// Replaces all it has by what was remembered after the batch at `last_done`, in the order of the times.
+    fn restore(&mut self, last_done: Time, entries: Vec<(Time, Self::Key, Self::Value)>);
 }
 
 /// Emits a chunk of what a partition has from a position on; the position after it, `None` at the end.
@@ -87,14 +99,16 @@ pub(crate) trait CheckpointedState: Send + Sync {
     fn restore(&self, last_done: Time, deltas: &[Delta]) -> Result<()>;
 }
 
-struct Versioned<P> {
-    partition: P,
-    loaded: bool,
+pub(super) struct Versioned<P> {
+    pub(super) partition: P,
+    pub(super) loaded: bool,
     /// The last batch that is final, and the one that may still be undone.
-    committed: Option<Time>,
-    pending: Option<Time>,
+    pub(super) committed: Option<Time>,
+    pub(super) pending: Option<Time>,
     /// The last batch that ended, well or badly: no batch up to it is applied any more.
-    ended: Option<Time>,
+    pub(super) ended: Option<Time>,
+    /// What the pending batch changed, if the program has a checkpoint.
+    pub(super) changes: Option<Delta>,
 }
 
 impl<P> Versioned<P> {
@@ -104,18 +118,32 @@ impl<P> Versioned<P> {
 }
 
 /// The state of one operator.
-pub(crate) struct Resident<P> {
-    partitions: Vec<Mutex<Versioned<P>>>,
+pub(crate) struct Resident<P: StatePartition> {
+    pub(super) partitions: Vec<Mutex<Versioned<P>>>,
+    pub(super) partitioner: PartitionerRef<P::Key>,
     /// Which of them this process computes.
-    here: Vec<usize>,
+    pub(super) here: Vec<usize>,
     /// Whether those are all.
     alone: bool,
 }
 
 impl<P: StatePartition> Resident<P> {
-    pub(crate) fn new(partitions: usize, process: (usize, usize), mut make: impl FnMut() -> P) -> Arc<Self> {
-        let versioned = |partition| Versioned { partition, loaded: false, committed: None, pending: None, ended: None };
+    pub(crate) fn new(
+        partitioner: PartitionerRef<P::Key>,
+        process: (usize, usize),
+        mut make: impl FnMut() -> P,
+    ) -> Arc<Self> {
+        let partitions = partitioner.partitions();
+        let versioned = |partition| Versioned {
+            partition,
+            loaded: false,
+            committed: None,
+            pending: None,
+            ended: None,
+            changes: None,
+        };
         Arc::new(Self {
+            partitioner,
             partitions: (0..partitions).map(|_| Mutex::new(versioned(make()))).collect(),
             here: (0..partitions).filter(|partition| partition % process.1 == process.0).collect(),
             alone: process.1 == 1,
@@ -126,7 +154,7 @@ impl<P: StatePartition> Resident<P> {
         self.partitions.len()
     }
 
-    fn lock(&self, partition: usize) -> MutexGuard<'_, Versioned<P>> {
+    pub(super) fn lock(&self, partition: usize) -> MutexGuard<'_, Versioned<P>> {
         self.partitions[partition].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,6 +177,7 @@ impl<P: StatePartition> ResidentState for Resident<P> {
                 versioned.partition.commit();
                 versioned.pending = None;
                 versioned.committed = Some(time);
+                versioned.changes = None;
             }
             versioned.ended = versioned.ended.max(Some(time));
         }
@@ -164,21 +193,10 @@ impl<P: StatePartition> ResidentState for Resident<P> {
             if versioned.pending == Some(time) {
                 versioned.partition.roll_back();
                 versioned.pending = None;
+                versioned.changes = None;
             }
             versioned.ended = versioned.ended.max(Some(time));
         }
-    }
-}
-
-impl<P: StatePartition> CheckpointedState for Resident<P> {
-    fn types(&self) -> String {
-        String::new()
-    }
-    fn changes(&self, _time: Time) -> Result<Option<Delta>> {
-        Ok(None)
-    }
-    fn restore(&self, _last_done: Time, _deltas: &[Delta]) -> Result<()> {
-        Ok(())
     }
 }
 
@@ -191,6 +209,8 @@ pub(crate) struct StateBatch<P: StatePartition> {
     pub(crate) input: Option<Rdd<P::In>>,
     /// Only a parent of the first batch.
     pub(crate) initial: Option<Rdd<P::Initial>>,
+    /// Whether a checkpoint is to hold what the batch changes.
+    pub(crate) is_remembered: bool,
 }
 
 impl<P: StatePartition> StateBatch<P> {
@@ -212,6 +232,12 @@ impl<P: StatePartition> StateBatch<P> {
                     None => Box::new(std::iter::empty()),
                 };
                 versioned.partition.apply(self.time, batch, &cursor);
+                if self.is_remembered {
+                    // While it is in the cache, and on every worker at once.
+                    let mut delta = DeltaWriter::new();
+                    task.expect(versioned.partition.write_changes(&mut delta));
+                    versioned.changes = Some(delta.finish());
+                }
             });
         }));
         if let Err(panic) = outcome {

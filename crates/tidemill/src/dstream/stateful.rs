@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     base::{Data, Result, Time},
-    rdd::{PartitionerId, Rdd, Site},
+    rdd::{PartitionerId, PartitionerRef, Rdd, Site},
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -33,7 +33,7 @@ impl<P: StatePartition> Stateful<P> {
     pub(crate) fn new<T: Data>(
         site: Site,
         parent: &DStream<T>,
-        partitions: usize,
+        partitioner: &PartitionerRef<P::Key>,
         make: impl FnMut() -> P,
         input: impl Fn(Time) -> Result<Option<Rdd<P::In>>> + Send + Sync + 'static,
     ) -> Self {
@@ -43,7 +43,7 @@ impl<P: StatePartition> Stateful<P> {
             parent: parent.erased(),
             input: Box::new(input),
             initial: None,
-            state: Resident::new(partitions, process, make),
+            state: Resident::new(partitioner.clone(), process, make),
             partitioner: None,
             must_checkpoint: false,
             last: Mutex::default(),
@@ -57,8 +57,9 @@ impl<P: StatePartition> Stateful<P> {
             return Ok(batch.clone());
         }
         let initial = self.initial.clone().filter(|_| !self.state.is_loaded());
-        let batch =
-            StateBatch { state: self.state.clone(), site: self.site, time, input: (self.input)(time)?, initial };
+        let is_remembered = self.parent.is_remembered();
+        let (state, site, input) = (self.state.clone(), self.site, (self.input)(time)?);
+        let batch = StateBatch { state, site, time, input, initial, is_remembered };
         Ok(last.insert(Arc::new(batch)).clone())
     }
 

@@ -240,11 +240,11 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         make: impl FnMut() -> P,
     ) -> Arc<Stateful<P>>
     where
-        P: super::state::StatePartition<In = (K, V), Initial = (K, S)>,
+        P: super::state::StatePartition<In = (K, V), Initial = (K, S), Key = K>,
     {
         let (parent, placing) = (self.clone(), partitioner.clone());
         let input = move |time| Ok(parent.at(time)?.map(|rdd| rdd.placed_at(site, placing.clone())));
-        let mut operator = Stateful::new(site, self, partitioner.partitions(), make, input);
+        let mut operator = Stateful::new(site, self, &partitioner, make, input);
         operator.partitioner = Some(PartitionerId::of(&partitioner));
         operator.initial = options.initial.map(|initial| initial.placed_at(site.step("initial state"), partitioner));
         operator.must_checkpoint = true;

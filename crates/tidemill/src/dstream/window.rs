@@ -6,6 +6,7 @@
 
 mod grouped;
 mod inverse;
+mod panes;
 mod reduce;
 mod two_stacks;
 mod whole;

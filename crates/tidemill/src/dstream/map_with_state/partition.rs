@@ -9,11 +9,16 @@ use super::{
     state::{Change, State},
 };
 use crate::{
-    base::{Data, Key, Time},
+    base::{Data, Key, Result, Time},
+    checkpoint::DeltaWriter,
     dstream::state::{StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 pub(crate) struct Sessions<K, V, S, M> {
     f: Arc<Update<K, V, S, M>>,
@@ -30,6 +35,8 @@ pub(crate) struct Sessions<K, V, S, M> {
     /// Slots that the last batch made, and slots whose state it removed.
     added: Vec<u32>,
     removed: Vec<u32>,
+    /// Whether the state given at the start is part of what the last batch changed.
+    is_fresh: bool,
 }
 
 impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
@@ -45,6 +52,7 @@ impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
             replaced: Vec::new(),
             added: Vec::new(),
             removed: Vec::new(),
+            is_fresh: false,
         }
     }
 
@@ -99,6 +107,9 @@ impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
 impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> {
     type In = (K, V);
     type Initial = (K, S);
+    type Key = K;
+    /// With the batch that touched it last, if keys time out.
+    type Value = (S, Time);
 
     fn load(&mut self, time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
         (self.slots, self.states) = (SlotMap::default(), Vec::new());
@@ -115,6 +126,7 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
             }
         }
         self.added.clear();
+        self.is_fresh = true;
         self.timers = timers.map(|mut timers| {
             timers.commit();
             timers
@@ -145,6 +157,7 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
     }
 
     fn commit(&mut self) {
+        self.is_fresh = false;
         self.replaced.clear();
         for slot in self.added.drain(..).chain(self.removed.drain(..)) {
             if self.states[slot as usize].is_none() {
@@ -171,6 +184,36 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
         if let Some(timers) = &mut self.timers {
             timers.roll_back();
         }
+    }
+
+    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
+        let mut is_written = vec![false; self.states.len()];
+        let touched = self.timers.iter().flat_map(|timers| timers.touching.iter().map(|(slot, _)| *slot));
+        let loaded = if self.is_fresh { 0..self.states.len() as u32 } else { 0..0 };
+        for slot in self.replaced.iter().map(|(slot, _)| *slot).chain(touched).chain(loaded) {
+            let slot = slot as usize;
+            if std::mem::replace(&mut is_written[slot], true) {
+                continue;
+            }
+            let touched = self.timers.as_ref().map_or(Time::default(), |timers| timers.touched[slot]);
+            let value = self.states[slot].as_ref().map(|state| (state, touched));
+            delta.put(Time::default(), self.slots.key(slot), value.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, last_done: Time, entries: Vec<(Time, K, (S, Time))>) {
+        (self.slots, self.states, self.is_fresh) = (SlotMap::default(), Vec::with_capacity(entries.len()), false);
+        let mut touched = Vec::with_capacity(entries.len());
+        for (_, key, (state, time)) in entries {
+            let (slot, _) = self.slots.slot(key);
+            self.states.resize_with(self.slots.slots(), || None);
+            touched.resize(self.slots.slots(), last_done);
+            self.states[slot] = Some(state);
+            // Of a program in which keys did not time out, none is older than the restart.
+            touched[slot] = if time == Time::default() { last_done } else { time };
+        }
+        self.timers = self.timers.as_ref().map(|timers| Timers::restored(timers.timeout, touched));
     }
 }
 
@@ -201,6 +244,14 @@ impl Timers {
             seen: 0,
             seen_batches: 0,
         }
+    }
+
+    fn restored(timeout: Duration, touched: Vec<Time>) -> Self {
+        let mut batches: BTreeMap<Time, Vec<u32>> = BTreeMap::new();
+        for (slot, time) in touched.iter().enumerate() {
+            batches.entry(*time).or_default().push(slot as u32);
+        }
+        Self { touched, batches: batches.into_iter().collect(), ..Self::new(timeout) }
     }
 
     /// Looks at all slots that will be touched, as is done with their states.

@@ -3,10 +3,12 @@
 //! The new state is built beside the old one, which is dropped when the batch is final: to undo is to drop the new one.
 
 use crate::{
-    base::{Data, Key, Time},
+    base::{Data, Key, Result, Time},
+    checkpoint::DeltaWriter,
     dstream::state::{StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
+use rapidhash::v3::rapidhash_v3;
 use std::sync::Arc;
 
 pub(super) struct EachKey<K, V, S, F> {
@@ -19,6 +21,10 @@ pub(super) struct EachKey<K, V, S, F> {
     /// Slots that the last batch made, and slots whose keys it has left without state.
     added: Vec<u32>,
     removed: Vec<u32>,
+    /// A hash of each state as a checkpoint has it, 0 where it has none; and what the last batch replaced of these. The
+    /// function is called for every key, and which states it changed is not known otherwise.
+    known: Vec<u64>,
+    replaced: Vec<(u32, u64)>,
     values: std::marker::PhantomData<fn(V)>,
 }
 
@@ -66,6 +72,8 @@ impl<K: Key, V: Data, S: Data, F> EachKey<K, V, S, F> {
             pending: false,
             added: Vec::new(),
             removed: Vec::new(),
+            known: Vec::new(),
+            replaced: Vec::new(),
             values: std::marker::PhantomData,
         }
     }
@@ -104,6 +112,8 @@ where
 {
     type In = (K, V);
     type Initial = (K, S);
+    type Key = K;
+    type Value = S;
 
     fn load(&mut self, _time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
         (self.slots, self.states) = (SlotMap::default(), Vec::new());
@@ -138,12 +148,47 @@ where
         self.pending = false;
         std::mem::swap(&mut self.states, &mut self.next);
         self.next.clear();
+        self.replaced.clear();
         self.free(true);
     }
 
     fn roll_back(&mut self) {
         self.pending = false;
         self.next.clear();
+        for (slot, known) in self.replaced.drain(..).rev() {
+            self.known[slot as usize] = known;
+        }
         self.free(false);
+    }
+
+    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
+        self.known.resize(self.next.len().max(self.known.len()), 0);
+        for (slot, state) in self.next.iter().enumerate() {
+            let (known, mut hash) = (&mut self.known[slot], 0);
+            match state {
+                Some(state) => delta.put_unless(self.slots.key(slot), state, |bytes| {
+                    hash = rapidhash_v3(bytes).max(1);
+                    hash == *known
+                })?,
+                None if *known != 0 => delta.put(Time::default(), self.slots.key(slot), None::<&S>)?,
+                None => {}
+            }
+            if hash != *known {
+                self.replaced.push((slot as u32, std::mem::replace(known, hash)));
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, S)>) {
+        self.load(Time::default(), &mut entries.into_iter().map(|(_, key, state)| (key, state)));
+        let mut bytes = Vec::new();
+        let mut hash = |state: &S| {
+            bytes.clear();
+            // One that cannot be encoded is written again, and fails there.
+            bytes = postcard::to_extend(state, std::mem::take(&mut bytes)).unwrap_or_default();
+            rapidhash_v3(&bytes).max(1)
+        };
+        self.known = self.states.iter().map(|state| state.as_ref().map_or(0, &mut hash)).collect();
     }
 }

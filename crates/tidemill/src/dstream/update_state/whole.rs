@@ -2,7 +2,8 @@
 
 use super::each_key::BySlot;
 use crate::{
-    base::{Data, Key, Time},
+    base::{Data, Error, Key, Result, Time},
+    checkpoint::DeltaWriter,
     dstream::state::{StatePartition, emit_slots},
     rdd::{PartitionerRef, SlotMap, chunk::Chunks, task::Cursor},
 };
@@ -29,6 +30,14 @@ impl<K: Key, S> Keyed<K, S> {
             self.states[slot] = state;
         }
     }
+
+    fn get(&self, key: &K) -> Option<&S> {
+        self.slots.get(key).map(|slot| &self.states[slot])
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
+        self.states.iter().enumerate().map(|(slot, state)| (self.slots.key(slot), state))
+    }
 }
 
 pub(super) struct WholePartition<K, V, S, F> {
@@ -38,12 +47,22 @@ pub(super) struct WholePartition<K, V, S, F> {
     current: Keyed<K, S>,
     /// The state before the last batch, until that is final.
     before: Option<Keyed<K, S>>,
+    /// Whether the checkpoint has nothing of it yet.
+    is_fresh: bool,
     values: std::marker::PhantomData<fn(V)>,
 }
 
 impl<K: Key, V: Data, S: Data, F> WholePartition<K, V, S, F> {
     pub(super) fn new(f: Arc<F>, partitioner: PartitionerRef<K>, index: usize) -> Self {
-        Self { f, partitioner, index, current: Keyed::default(), before: None, values: std::marker::PhantomData }
+        Self {
+            f,
+            partitioner,
+            index,
+            current: Keyed::default(),
+            before: None,
+            is_fresh: true,
+            values: std::marker::PhantomData,
+        }
     }
 
     pub(super) fn emit(&self, from: usize, chunk: &mut Vec<(K, S)>) -> Option<usize> {
@@ -73,6 +92,8 @@ where
 {
     type In = (K, V);
     type Initial = (K, S);
+    type Key = K;
+    type Value = S;
 
     fn load(&mut self, _time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
         self.current = Keyed::default();
@@ -100,11 +121,32 @@ where
 
     fn commit(&mut self) {
         self.before = None;
+        self.is_fresh = false;
     }
 
     fn roll_back(&mut self) {
         if let Some(before) = self.before.take() {
             self.current = before;
         }
+    }
+
+    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
+        let Some(before) = self.before.as_ref().filter(|_| !self.is_fresh) else {
+            return self.current.iter().try_for_each(|(key, state)| delta.put(Time::default(), key, Some(state)));
+        };
+        for (key, state) in self.current.iter() {
+            let known = before.get(key).map(postcard::to_stdvec).transpose();
+            let known = known.map_err(|error| Error::data("a state could not be serialised").with_source(error))?;
+            delta.put_unless(key, state, |bytes| known.as_deref() == Some(bytes))?;
+        }
+        for (key, _) in before.iter().filter(|(key, _)| self.current.get(key).is_none()) {
+            delta.put(Time::default(), key, None::<&S>)?;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, S)>) {
+        self.load(Time::default(), &mut entries.into_iter().map(|(_, key, state)| (key, state)));
+        self.is_fresh = false;
     }
 }

@@ -1,12 +1,16 @@
 //! The values of each key in the window, in the order of time.
 
-use super::Window;
+use super::{
+    Window,
+    panes::{restore_panes, write_pane},
+};
 use crate::{
-    base::{Data, Key, Time},
+    base::{Data, Key, Result, Time},
+    checkpoint::DeltaWriter,
     dstream::state::{StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What one batch brought: a slot for each value.
 struct Pane {
@@ -58,6 +62,9 @@ impl<K: Key, V: Data> GroupedWindow<K, V> {
 impl<K: Key, V: Data> StatePartition for GroupedWindow<K, V> {
     type In = (K, V);
     type Initial = ();
+    type Key = K;
+    /// What one batch brought of a key.
+    type Value = Vec<V>;
 
     fn load(&mut self, _time: Time, _initial: &mut dyn Iterator<Item = ()>) {}
 
@@ -87,5 +94,21 @@ impl<K: Key, V: Data> StatePartition for GroupedWindow<K, V> {
             self.values[slot as usize].pop_back();
             self.free_if_gone(slot as usize);
         }
+    }
+
+    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
+        // The values of the last batch are the last of each key.
+        let mut from_end: BTreeMap<u32, usize> = BTreeMap::new();
+        self.entering.iter().for_each(|slot| *from_end.entry(*slot).or_default() += 1);
+        let values = from_end.into_iter().flat_map(|(slot, count)| {
+            let values = &self.values[slot as usize];
+            values.range(values.len() - count..).map(move |value| (slot, value))
+        });
+        write_pane(delta, self.window, self.entering_at, values, |slot| self.slots.key(slot))
+    }
+
+    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, Vec<V>)>) {
+        *self = Self::new(self.window);
+        restore_panes(self, entries);
     }
 }

@@ -3,9 +3,13 @@
 //!
 //! A key leaves with its last record, so the result is always what a recomputation would give.
 
-use super::Window;
+use super::{
+    Window,
+    panes::{restore_panes, write_pane},
+};
 use crate::{
-    base::{Data, Key, Time},
+    base::{Data, Key, Result, Time},
+    checkpoint::DeltaWriter,
     dstream::state::{StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
@@ -119,6 +123,9 @@ where
 {
     type In = (K, V);
     type Initial = ();
+    type Key = K;
+    /// What one batch brought of a key.
+    type Value = Vec<V>;
 
     fn load(&mut self, _time: Time, _initial: &mut dyn Iterator<Item = ()>) {}
 
@@ -161,5 +168,15 @@ where
         for slot in self.added.drain(..) {
             self.slots.remove(slot as usize);
         }
+    }
+
+    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
+        let values = self.entering.iter().map(|(slot, value)| (*slot, value));
+        write_pane(delta, self.window, self.entering_at, values, |slot| self.slots.key(slot))
+    }
+
+    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, Vec<V>)>) {
+        *self = Self::new(self.window, self.reduce.clone(), self.inverse.clone());
+        restore_panes(self, entries);
     }
 }

@@ -43,12 +43,12 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         f: impl Fn(V, V) -> V + Send + Sync + 'static,
     ) -> DStream<(K, V)> {
         let (f, parent, id) = (Arc::new(f), self.clone(), PartitionerId::of(&partitioner));
-        let (partitions, reduce) = (partitioner.partitions(), f.clone());
+        let (placing, reduce) = (partitioner.clone(), f.clone());
         let input = move |time| {
             let rdd = parent.covered(window, time)?;
             Ok(rdd.map(|rdd| reduced_and_placed(&rdd, site, &partitioner, &reduce)))
         };
-        let mut operator = Stateful::new(site, self, partitions, move || TwoStacks::new(window, f.clone()), input);
+        let mut operator = Stateful::new(site, self, &placing, move || TwoStacks::new(window, f.clone()), input);
         operator.partitioner = Some(id);
         Arc::new(operator).placed_stream(self, site, TwoStacks::emit).every(site, window)
     }
@@ -64,13 +64,13 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     ) -> DStream<(K, V)> {
         let (f, inverse) = (Arc::new(f), Arc::new(inverse));
         let (parent, id, reduce) = (self.clone(), PartitionerId::of(&partitioner), f.clone());
-        let partitions = partitioner.partitions();
+        let placing = partitioner.clone();
         let input = move |time| {
             let rdd = parent.covered(window, time)?;
             Ok(rdd.map(|rdd| reduced_and_placed(&rdd, site, &partitioner, &reduce)))
         };
         let make = move || InverseWindow::new(window, f.clone(), inverse.clone());
-        let mut operator = Stateful::new(site, self, partitions, make, input);
+        let mut operator = Stateful::new(site, self, &placing, make, input);
         operator.partitioner = Some(id);
         operator.must_checkpoint = true;
         Arc::new(operator).placed_stream(self, site, InverseWindow::emit).every(site, window)
@@ -250,12 +250,12 @@ impl<K: Key, V: Data> DStream<(K, V)> {
 
     #[track_caller]
     fn grouped_window(&self, site: Site, window: Window, partitioner: PartitionerRef<K>) -> DStream<(K, Vec<V>)> {
-        let (parent, id, partitions) = (self.clone(), PartitionerId::of(&partitioner), partitioner.partitions());
+        let (parent, id, placing) = (self.clone(), PartitionerId::of(&partitioner), partitioner.clone());
         let input = move |time| {
             let rdd = parent.covered(window, time)?;
             Ok(rdd.map(|rdd| rdd.placed_at(site, partitioner.clone())))
         };
-        let mut operator = Stateful::new(site, self, partitions, move || GroupedWindow::new(window), input);
+        let mut operator = Stateful::new(site, self, &placing, move || GroupedWindow::new(window), input);
         operator.partitioner = Some(id);
         Arc::new(operator).placed_stream(self, site, GroupedWindow::emit).every(site, window)
     }

@@ -7,9 +7,13 @@
 //! the next front, one batch a slide, from the newest to the oldest, while its reduced values stand as they were. The
 //! value of a key is front, middle and back reduced in this order, so the function need only be associative.
 
-use super::Window;
+use super::{
+    Window,
+    panes::{restore_panes, write_pane},
+};
 use crate::{
-    base::{Data, Key, Time, time::ms},
+    base::{Data, Key, Result, Time, time::ms},
+    checkpoint::DeltaWriter,
     dstream::state::{StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
@@ -199,6 +203,9 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
 impl<K: Key, V: Data, F: Fn(V, V) -> V + Send + Sync + 'static> StatePartition for TwoStacks<K, V, F> {
     type In = (K, V);
     type Initial = ();
+    type Key = K;
+    /// What one batch brought of a key.
+    type Value = Vec<V>;
 
     fn load(&mut self, _time: Time, _initial: &mut dyn Iterator<Item = ()>) {}
 
@@ -234,5 +241,15 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V + Send + Sync + 'static> StatePartition f
         for slot in self.added.drain(..) {
             self.slots.remove(slot as usize);
         }
+    }
+
+    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
+        let values = self.entering.iter().map(|(slot, value)| (*slot, value));
+        write_pane(delta, self.window, self.entering_at, values, |slot| self.slots.key(slot))
+    }
+
+    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, Vec<V>)>) {
+        *self = Self::new(self.window, self.reduce.clone());
+        restore_panes(self, entries);
     }
 }
