@@ -212,7 +212,16 @@ impl JobScheduler {
             let prepared = output.sink().map(|sink| sink.prepared(time)).transpose()?.flatten();
             commit.sinks.extend(prepared.map(|prepared| (output.uid().to_owned(), prepared)));
         }
-        self.persist("the end of a batch", || log.done(&commit))
+        self.persist("the end of a batch", || log.done(&commit)).map_err(|error| match error.kind() {
+            // It may stand in the log all the same: nothing is taken back, and only a restart can tell.
+            ErrorKind::Unavailable => {
+                let end = format!(
+                    "whether the batch of {time} is done is not known, start the program again to go on: {error}"
+                );
+                Error::closed(end).with_source(error)
+            }
+            _ => error,
+        })
     }
 
     /// Makes visible what sinks prepared for a batch that is done.
