@@ -23,7 +23,7 @@ pub(crate) struct StateDelta {
 pub(crate) struct Delta {
     /// Everything before it is forgotten first.
     pub(crate) from_nothing: bool,
-    /// Entries at or before this time, those without a time excepted, are gone.
+    /// Entries before it that are at or before this time, those without a time excepted, are gone.
     pub(crate) forgotten: Option<Time>,
     /// Groups that something changed in, in order; a group may stand here more than once, the later one is the newer.
     pub(crate) groups: Vec<Group>,
@@ -203,6 +203,12 @@ fn next_entry<'a>(rest: &mut &'a [u8]) -> Option<Entry<'a>> {
 impl StateDelta {
     pub(crate) fn is_empty(&self) -> bool {
         self.operators.is_empty()
+    }
+
+    /// How much the entries of all operators take up.
+    pub(crate) fn content_bytes(&self) -> usize {
+        let groups = self.operators.values().flat_map(|delta| &delta.groups);
+        groups.map(|group| group.bytes.len()).sum()
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {

@@ -5,13 +5,27 @@
 
 #![allow(dead_code, unused_imports, reason = "the rooms above are being fitted to it")]
 
+mod background;
+mod compare;
+mod decide;
 mod delta;
+mod entry;
+mod envelope;
+mod facts;
 mod log;
+mod memory;
+mod merge;
 mod model;
+mod open;
+mod owner;
+mod plan;
+mod state_file;
+mod tail;
 
 pub(crate) use delta::{Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, entries_of, group_of, push_entry};
-pub(crate) use log::{CheckpointLog, OpenOptions, load_state, put_state};
+pub(crate) use log::{CheckpointLog, OpenOptions};
 pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
+pub(crate) use state_file::{load_state, put_state};
 
 use crate::base::{
     Result,

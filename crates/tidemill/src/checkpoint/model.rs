@@ -103,6 +103,10 @@ pub(crate) struct Recovered {
 /// Where a [`StateDelta`](super::StateDelta) stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum StateSource {
-    File(String),
+    /// In a file of its own, with its length.
+    File {
+        name: String,
+        bytes: u64,
+    },
     Inline(#[serde(with = "serde_bytes")] Vec<u8>),
 }

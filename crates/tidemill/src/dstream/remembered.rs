@@ -33,7 +33,12 @@ impl Graph {
         let mut of_operators: BTreeMap<String, Vec<Delta>> = BTreeMap::new();
         for delta in deltas {
             for (uid, delta) in delta?.operators {
-                of_operators.entry(uid).or_default().push(delta);
+                let deltas = of_operators.entry(uid).or_default();
+                // What came before may even be of other types.
+                if delta.from_nothing {
+                    deltas.clear();
+                }
+                deltas.push(delta);
             }
         }
         for remembering in self.remembering().iter() {

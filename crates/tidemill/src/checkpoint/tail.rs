@@ -1,0 +1,243 @@
+//! The end of the log, where entries are added: whoever stores the next number goes on being the driver.
+
+use super::{
+    entry::{LogEntry, LogFile, log_name},
+    envelope::Unreadable,
+    memory::{InputsSource, Memory, StateRef},
+};
+use crate::base::{
+    Error, Result,
+    clock::Stopwatch,
+    storage::{Put, Storage},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+/// After so many files of the log a manifest is written, or after so many bytes, or an eighth of the state if that is more.
+const MANIFEST_FILES: u64 = 64;
+const MANIFEST_BYTES: u64 = 128 * 1024;
+
+/// Which driver writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Driver {
+    pub(super) epoch: u64,
+    pub(super) nonce: u64,
+}
+
+/// A file that is not part of what is remembered any more, but that an older manifest may name.
+#[derive(Clone, Debug)]
+pub(super) struct Retired {
+    pub(super) name: String,
+    pub(super) base: bool,
+    /// The first manifest that does without it.
+    pub(super) gone_at: Option<u64>,
+}
+
+/// The end of the log and what the whole of it comes to.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) next: u64,
+    pub(super) memory: Memory,
+    /// The numbers of the manifests that a restart can go on from, the newest last; two at the most.
+    pub(super) manifests: Vec<u64>,
+    pub(super) retired: Vec<Retired>,
+    /// The files of the log that are there.
+    pub(super) numbers: BTreeSet<u64>,
+    /// How many batches were picked in all, counted from those that were not remembered at the start.
+    pub(super) picks: u64,
+    after_note: bool,
+    /// What may have been stored as the next number though the storage said that it failed.
+    in_doubt: Vec<(Vec<u8>, Vec<LogEntry>)>,
+    /// Why nothing more is added.
+    pub(super) stopped: Option<Error>,
+    pub(super) files_since: u64,
+    pub(super) bytes_since: u64,
+    pub(super) quiet: Stopwatch,
+}
+
+impl Tail {
+    pub(super) fn new(next: u64, memory: Memory, manifests: Vec<u64>, numbers: BTreeSet<u64>) -> Self {
+        let files_since = next.saturating_sub(manifests.last().copied().unwrap_or_default());
+        Self {
+            next,
+            picks: memory.picked_since.len() as u64,
+            memory,
+            manifests,
+            retired: Vec::new(),
+            numbers,
+            after_note: false,
+            in_doubt: Vec::new(),
+            stopped: None,
+            files_since,
+            bytes_since: 0,
+            quiet: Stopwatch::start(),
+        }
+    }
+
+    /// Adds a file with these entries.
+    ///
+    /// # Errors
+    /// Closed, now and ever after, if another driver has the number; Unavailable, and then the file may be there or not:
+    /// with the next call that is found out.
+    pub(super) fn append(&mut self, storage: &dyn Storage, driver: Driver, entries: Vec<LogEntry>) -> Result<()> {
+        loop {
+            if let Some(error) = &self.stopped {
+                return Err(error.clone());
+            }
+            let (epoch, nonce) = (driver.epoch, driver.nonce);
+            let (after_note, kept_from) = (self.after_note, self.kept_from(&entries));
+            let file = LogFile { epoch, nonce, after_note, kept_from, entries: entries.clone() };
+            let bytes = file.encode()?;
+            match storage.put_if_absent(&log_name(self.next), &bytes) {
+                Ok(Put::Stored) => return self.took(&entries, bytes.len()),
+                Ok(Put::Exists) if self.settle_doubt(storage, &bytes, &entries)? => return Ok(()),
+                Ok(Put::Exists) => {}
+                Err(error) => {
+                    if self.in_doubt.iter().all(|(in_doubt, _)| *in_doubt != bytes) {
+                        self.in_doubt.push((bytes, entries));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// The next number is taken already: if by one of the files in doubt, that is taken in now. Whether it was this one.
+    fn settle_doubt(&mut self, storage: &dyn Storage, bytes: &[u8], entries: &[LogEntry]) -> Result<bool> {
+        let found = storage.get(&log_name(self.next))?;
+        if found.as_deref() == Some(bytes) {
+            self.took(entries, bytes.len())?;
+            return Ok(true);
+        }
+        let stored = self.in_doubt.iter().position(|(in_doubt, _)| Some(in_doubt) == found.as_ref());
+        let Some(stored) = stored else {
+            let error = self.fenced(storage, found.as_deref());
+            self.stopped = Some(error.clone());
+            return Err(error);
+        };
+        let (bytes, entries) = self.in_doubt.swap_remove(stored);
+        self.took(&entries, bytes.len())?;
+        if let Some(LogEntry::Done(commit)) = entries.iter().find(|entry| matches!(entry, LogEntry::Done(_))) {
+            // The program took it for failed, and has undone what the log says is done.
+            self.stopped = Some(Error::closed(format!(
+                "the batch of {} was logged as done though the storage \"{}\" said that it failed; start the program \
+                 again, it goes on after that batch",
+                commit.time,
+                storage.url()
+            )));
+        }
+        Ok(false)
+    }
+
+    fn fenced(&self, storage: &dyn Storage, found: Option<&[u8]>) -> Error {
+        let name = log_name(self.next);
+        let who = match found.map(LogFile::decode) {
+            Some(Ok(file)) => {
+                let owner = file.opened().map(|opened| format!("{}, ", opened.owner)).unwrap_or_default();
+                format!("{owner}epoch {}", file.epoch)
+            }
+            Some(Err(why @ Unreadable::Newer(_))) => why.to_string(),
+            Some(Err(why)) => format!("unknown, for \"{name}\" cannot be read: {why}"),
+            None => format!("unknown, for \"{name}\" is gone"),
+        };
+        Error::closed(format!(
+            "another driver has taken over the checkpoint \"{}\" ({who}); this one commits nothing more",
+            storage.url()
+        ))
+    }
+
+    /// The number from which the log is kept, once these entries are stored.
+    fn kept_from(&self, entries: &[LogEntry]) -> u64 {
+        let is_manifest = entries.iter().any(|entry| matches!(entry, LogEntry::Manifest(_)));
+        let last = self.manifests.last().copied().filter(|_| is_manifest);
+        last.or_else(|| self.older()).unwrap_or_default()
+    }
+
+    /// The older of two manifests: nothing before it is needed.
+    pub(super) fn older(&self) -> Option<u64> {
+        self.manifests.first().copied().filter(|_| self.manifests.len() > 1)
+    }
+
+    fn took(&mut self, entries: &[LogEntry], bytes: usize) -> Result<()> {
+        let number = self.next;
+        self.in_doubt.clear();
+        self.next += 1;
+        self.numbers.insert(number);
+        self.quiet = Stopwatch::start();
+        self.after_note = entries.iter().all(LogEntry::is_note);
+        self.files_since += 1;
+        self.bytes_since += bytes as u64;
+        for entry in entries {
+            self.memory.apply(entry)?;
+            match entry {
+                LogEntry::Picked(_) => self.picks += 1,
+                LogEntry::Manifest(_) => {
+                    (self.files_since, self.bytes_since) = (0, 0);
+                    self.manifests.push(number);
+                    let surplus = self.manifests.len().saturating_sub(2);
+                    self.manifests.drain(..surplus);
+                    for retired in &mut self.retired {
+                        retired.gone_at.get_or_insert(number);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a manifest should be written.
+    pub(super) fn is_due(&self) -> bool {
+        let base: u64 = self.memory.state.iter().filter(|state| state.base).map(|state| state.source.bytes()).sum();
+        self.files_since >= MANIFEST_FILES || self.bytes_since >= MANIFEST_BYTES.max(base / 8)
+    }
+
+    /// Whether no manifest names a base that is not the present one.
+    pub(super) fn has_one_base(&self) -> bool {
+        self.retired.iter().all(|retired| !retired.base)
+    }
+
+    pub(super) fn retire(&mut self, name: &str, base: bool) {
+        self.retired.push(Retired { name: name.to_owned(), base, gone_at: None });
+    }
+
+    /// Puts what was merged in the place of what it was made of.
+    pub(super) fn replace_state(&mut self, range: Range<usize>, merged: Vec<StateRef>) {
+        let replaced: Vec<_> = self.memory.state.splice(range, merged).collect();
+        for old in replaced {
+            if let Some((name, _)) = old.source.file() {
+                self.retire(name, old.base);
+            }
+        }
+    }
+
+    /// What the inputs remember once `picks` batches were picked.
+    pub(super) fn replace_inputs(&mut self, inputs: InputsSource, picks: u64) {
+        if let InputsSource::File { name, .. } = std::mem::replace(&mut self.memory.inputs, inputs) {
+            let is_same = matches!(&self.memory.inputs, InputsSource::File { name: new, .. } if *new == name);
+            if !is_same {
+                self.retire(&name, false);
+            }
+        }
+        let since = &mut self.memory.picked_since;
+        let remembered = picks.saturating_sub(self.picks - since.len() as u64);
+        since.drain(..(remembered as usize).min(since.len()));
+    }
+
+    /// The files that neither of the manifests needs; they are not known of any more.
+    pub(super) fn take_garbage(&mut self) -> Vec<String> {
+        let Some(older) = self.older() else { return Vec::new() };
+        let is_garbage = |retired: &Retired| retired.gone_at.is_some_and(|gone_at| gone_at <= older);
+        let (garbage, kept) = std::mem::take(&mut self.retired).into_iter().partition(is_garbage);
+        self.retired = kept;
+        Vec::into_iter(garbage).map(|retired| retired.name).collect()
+    }
+
+    /// Every file of state or inputs that a manifest or the log names, as far as it is needed.
+    pub(super) fn needed(&self) -> BTreeMap<String, ()> {
+        let live = self.memory.files().map(|(name, _)| name.to_owned());
+        live.chain(self.retired.iter().map(|retired| retired.name.clone())).map(|name| (name, ())).collect()
+    }
+}
