@@ -48,6 +48,10 @@ impl Graph {
         let replayable = self.has_checkpoint() && inputs.iter().all(|input| input.is_replayable());
         let of_sink = output.sink().map_or(Guarantee::AtLeastOnce, |sink| sink.guarantee());
         let guarantee = if replayable { of_sink } else { Guarantee::AtMostOnce };
-        format!("{} -> {}: {guarantee}", sources.join(" + "), output.site.operation)
+        let why = if self.has_checkpoint() { "" } else { " (no checkpoint)" };
+        format!("{} -> {}: {guarantee}{why}", sources.join(" + "), output.site.operation)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,17 @@ impl<T: Data> DStream<T> {
     /// Registers an output that runs `f` for each batch.
     #[track_caller]
     pub(crate) fn output(&self, site: Site, f: impl Fn(Rdd<T>, Time) -> Result<()> + Send + Sync + 'static) {
+        self.output_to(site, None, f);
+    }
+
+    /// Registers an output that runs `f` for each batch, which prepares it for `sink`.
+    #[track_caller]
+    pub(crate) fn output_to(
+        &self,
+        site: Site,
+        sink: Option<Arc<dyn CommittedSink>>,
+        f: impl Fn(Rdd<T>, Time) -> Result<()> + Send + Sync + 'static,
+    ) {
         super::node::declared(self.graph().check_declaring(site.operation));
         let (stream, f) = (self.clone(), Arc::new(f));
         let generate = move |time: Time| {
@@ -84,7 +95,7 @@ impl<T: Data> DStream<T> {
             Ok(job)
         };
         let (stream, generate) = (self.erased(), Box::new(generate));
-        self.graph().register_output(Output { site, stream, generate, sink: None, uid: OnceLock::new() });
+        self.graph().register_output(Output { site, stream, generate, sink, uid: OnceLock::new() });
     }
 
     /// Calls `f` on the driver with each batch's Rdd and time; what it returns as an error fails the batch.

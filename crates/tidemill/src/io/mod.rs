@@ -15,4 +15,7 @@ pub(crate) use queue::QueueInput;
 pub use queue::RddQueue;
 pub use rate_limit::{RateLimit, RateLimiter};
 pub use receiver::{Ending, Receiver, ReceiverLink};
-pub use sink::{ObjectDirectories, Sink, TextDirectories};
+pub use sink::{
+    ObjectDirectories, PartReceipt, RollingFiles, RollingJsonLines, RollingOptions, RollingReceipt, Sink, SinkContract,
+    TextDirectories,
+};

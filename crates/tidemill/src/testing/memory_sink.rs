@@ -19,7 +19,7 @@ use std::{
 /// use tidemill::testing::{MemorySink, TestContext};
 /// let (test, sink) = (TestContext::new(), MemorySink::new());
 /// test.stream(vec![vec![1], vec![2, 3]]).save_to(sink.clone());
-/// sink.fail_commits(1);
+/// sink.fail_writes(1);
 /// assert!(test.run(1).is_err());
 /// test.advance(1)?;
 /// assert_eq!(sink.batches(), [[2, 3]]);
@@ -31,6 +31,7 @@ struct Kept<T> {
     committed: BTreeMap<Time, Vec<Vec<T>>>,
     failing_writes: usize,
     failing_commits: usize,
+    doubtful_commits: usize,
     aborts: usize,
 }
 
@@ -62,7 +63,9 @@ fn take_one(count: &mut usize) -> bool {
 impl<T> MemorySink<T> {
     /// A sink with nothing in it.
     pub fn new() -> Self {
-        let kept = Kept { committed: BTreeMap::new(), failing_writes: 0, failing_commits: 0, aborts: 0 };
+        let committed = BTreeMap::new();
+        let (failing_writes, failing_commits, doubtful_commits, aborts) = (0, 0, 0, 0);
+        let kept = Kept { committed, failing_writes, failing_commits, doubtful_commits, aborts };
         Self(Arc::new(Mutex::new(kept)))
     }
 
@@ -70,14 +73,19 @@ impl<T> MemorySink<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the next `count` writes of a partition fail.
+    /// Makes the next `count` writes of a partition fail, as [unavailable](crate::ErrorKind::Unavailable).
     pub fn fail_writes(&self, count: usize) {
         self.kept().failing_writes = count;
     }
 
-    /// Makes the next `count` commits fail.
+    /// Makes the next `count` commits fail, as [unavailable](crate::ErrorKind::Unavailable).
     pub fn fail_commits(&self, count: usize) {
         self.kept().failing_commits = count;
+    }
+
+    /// Makes the next `count` commits fail although they happen, as when an answer is lost.
+    pub fn doubt_commits(&self, count: usize) {
+        self.kept().doubtful_commits = count;
     }
 
     /// How many batches were aborted.
@@ -116,13 +124,14 @@ impl<T: Data> Sink<T> for MemorySink<T> {
             return Err(Error::unavailable("the sink was told to fail a commit"));
         }
         kept.committed.insert(time, receipts);
+        if take_one(&mut kept.doubtful_commits) {
+            return Err(Error::unavailable("the sink was told to leave a commit in doubt"));
+        }
         Ok(())
     }
 
-    fn abort(&self, time: Time) -> Result<()> {
-        let mut kept = self.kept();
-        kept.committed.remove(&time);
-        kept.aborts += 1;
+    fn abort(&self, _time: Time) -> Result<()> {
+        self.kept().aborts += 1;
         Ok(())
     }
 }

@@ -2,17 +2,22 @@
 
 use crate::{
     base::{Error, Result, Time},
-    io::Sink,
+    io::{Sink, SinkContract},
 };
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// Puts a sink to the contract of [`Sink`]: `sink` makes one, `seen` tells what a reader of the outside world finds of
-/// a batch, in any order, or `None` if it finds no complete batch.
+/// a batch, in any order, or `None` if it finds no complete batch. (Of an empty batch it may find either.)
 ///
-/// Every trial uses batch times of its own, and makes a new sink where the contract speaks of a crash.
+/// Every trial uses batch times of its own, each after the last, and makes a new sink where the contract speaks of a crash,
+/// which is told what the last batch left as it stood in the log. A sink that shows records later than their batch, such
+/// as [`RollingFiles`](crate::io::RollingFiles), is given options by which it does not.
 ///
 /// # Panics
-/// With the name of the trial, at the first one that the sink fails.
+/// With the name of the trial, at the first one that the sink fails; and for a sink that promises nothing.
 ///
 /// # Examples
 /// ```
@@ -26,22 +31,31 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// ```
 #[track_caller]
 pub fn check_sink<S: Sink<String>>(sink: impl Fn() -> S, seen: impl Fn(Time) -> Option<Vec<String>>) {
-    let trials = Trials { sink, seen };
+    let contract = sink().contract();
+    assert!(contract != SinkContract::AtLeastOnce, "a sink that may write a batch twice has no contract to be tried");
+    let trials = Trials { sink, seen, log: RefCell::new(Vec::new()) };
+    trials.first_attempt();
     trials.once();
-    trials.twice();
+    trials.again(contract);
     trials.fewer_partitions();
     trials.out_of_order();
     trials.partition_again();
     trials.nothing();
     trials.aborted();
     trials.crashed();
+    trials.crashed_when_done();
+    trials.committed_again();
     trials.panicked();
     trials.at_once();
+    trials.left_for_dead();
+    trials.closed();
 }
 
 struct Trials<F, G> {
     sink: F,
     seen: G,
+    /// What every batch that is done left, as bytes.
+    log: RefCell<Vec<(Time, Vec<u8>)>>,
 }
 
 fn lines(records: &[&str]) -> Vec<String> {
@@ -52,10 +66,11 @@ fn write<S: Sink<String>>(sink: &S, time: Time, partition: usize, records: &[&st
     sink.write(time, partition, &mut lines(records).into_iter())
 }
 
-fn run<S: Sink<String>>(sink: &S, time: Time, partitions: &[&[&str]]) -> Result<()> {
+/// Takes a batch as far as it goes before it is done.
+fn prepare<S: Sink<String>>(sink: &S, time: Time, partitions: &[&[&str]]) -> Result<Vec<S::Receipt>> {
     sink.begin(time)?;
     let written = partitions.iter().enumerate().map(|(partition, records)| write(sink, time, partition, records));
-    sink.commit(time, written.collect::<Result<_>>()?)
+    sink.prepare(time, written.collect::<Result<_>>()?)
 }
 
 #[track_caller]
@@ -74,50 +89,118 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
             records
         };
         let found = (self.seen)(Time::from_ms(time_ms)).map(sorted);
+        if expected.is_some_and(<[_]>::is_empty) && found.is_none() {
+            return;
+        }
         assert_eq!(found, expected.map(|records| sorted(lines(records))), "{trial}: what a reader finds");
+    }
+
+    /// A new sink after a crash or a stop: it is told what the log has.
+    #[track_caller]
+    fn restarted(&self, trial: &str) -> S {
+        let sink = (self.sink)();
+        let log = self.log.borrow();
+        let last = log.last().map(|(time, bytes)| {
+            let receipts = postcard::from_bytes(bytes);
+            (*time, receipts.unwrap_or_else(|error| panic!("{trial}: receipts do not survive the log: {error}")))
+        });
+        succeeded(&format!("{trial}, restore"), sink.restore(last));
+        sink
+    }
+
+    /// The batch is done: the log has what it left.
+    #[track_caller]
+    fn done(&self, trial: &str, time: Time, receipts: &[S::Receipt]) {
+        match postcard::to_stdvec(receipts) {
+            Ok(bytes) => self.log.borrow_mut().push((time, bytes)),
+            Err(error) => panic!("{trial}: receipts cannot be logged: {error}"),
+        }
+    }
+
+    /// The log is damaged: the last batch in it is gone.
+    fn forget_last(&self) {
+        self.log.borrow_mut().pop();
+    }
+
+    #[track_caller]
+    fn run(&self, trial: &str, sink: &S, time_ms: u64, partitions: &[&[&str]]) {
+        let time = Time::from_ms(time_ms);
+        let receipts = succeeded(trial, prepare(sink, time, partitions));
+        self.commit(trial, sink, time, receipts);
+        self.finds(trial, time_ms, Some(&partitions.concat()));
+    }
+
+    #[track_caller]
+    fn commit(&self, trial: &str, sink: &S, time: Time, receipts: Vec<S::Receipt>) {
+        self.done(trial, time, &receipts);
+        succeeded(trial, sink.commit(time, receipts));
     }
 
     #[track_caller]
     fn batch(&self, trial: &str, time_ms: u64, partitions: &[&[&str]]) {
-        succeeded(trial, run(&(self.sink)(), Time::from_ms(time_ms), partitions));
-        self.finds(trial, time_ms, Some(&partitions.concat()));
+        self.run(trial, &self.restarted(trial), time_ms, partitions);
+    }
+
+    /// Comes first, while there is nothing in the log.
+    fn first_attempt(&self) {
+        let (trial, time) = ("a first batch that crashed", Time::from_ms(500));
+        succeeded(trial, prepare(&(self.sink)(), time, &[&["x"], &["y"]]));
+        let sink = self.restarted(trial);
+        self.finds(trial, 500, None);
+        self.run("the first batch, run again after a crash", &sink, 500, &[&["a"]]);
     }
 
     fn once(&self) {
-        self.batch("one batch", 1_000, &[&["a", "b"], &["c"]]);
-        self.batch("the next batch", 2_000, &[&["d"], &["e"]]);
+        let sink = self.restarted("one batch");
+        self.run("one batch", &sink, 1_000, &[&["a", "b"], &["c"]]);
+        self.run("the next batch", &sink, 2_000, &[&["d"], &["e"]]);
         self.finds("the batch before the next one", 1_000, Some(&["a", "b", "c"]));
+        self.batch("a batch after a restart", 2_500, &[&["f"]]);
+        self.finds("the batch before the restart", 2_000, Some(&["d", "e"]));
     }
 
-    fn twice(&self) {
-        let sink = (self.sink)();
-        for _ in 0..2 {
-            succeeded("a batch run twice", run(&sink, Time::from_ms(3_000), &[&["a"], &["a", "b"]]));
+    fn again(&self, contract: SinkContract) {
+        let time = 3_000;
+        self.batch("a batch that the log forgets", time, &[&["a"], &["a", "b"]]);
+        self.forget_last();
+        self.batch("a batch run again after the log forgot it", time, &[&["a"], &["a", "b"]]);
+        self.finds("a batch before the one that was forgotten", 2_500, Some(&["f"]));
+        if contract == SinkContract::Idempotent {
+            let sink = self.restarted("a batch run twice");
+            self.run("a batch run again without a word of warning", &sink, time, &[&["a"], &["a", "b"]]);
+            self.run("a batch run again by the same sink", &sink, time, &[&["a"], &["a", "b"]]);
         }
-        self.batch("a batch run again after a restart", 3_000, &[&["a"], &["a", "b"]]);
     }
 
     fn fewer_partitions(&self) {
         self.batch("a batch of three partitions", 4_000, &[&["a"], &["b"], &["c"]]);
+        self.forget_last();
         self.batch("the same batch in one partition", 4_000, &[&["a", "b", "c"]]);
     }
 
     fn out_of_order(&self) {
-        let (sink, time, trial) = ((self.sink)(), Time::from_ms(5_000), "partitions written in any order");
+        let (time, trial) = (Time::from_ms(5_000), "partitions written in any order");
+        let sink = self.restarted(trial);
         succeeded(trial, sink.begin(time));
         let second = succeeded(trial, write(&sink, time, 1, &["b"]));
         let first = succeeded(trial, write(&sink, time, 0, &["a"]));
-        succeeded(trial, sink.commit(time, vec![first, second]));
+        let prepared = succeeded(trial, sink.prepare(time, vec![first, second]));
+        self.commit(trial, &sink, time, prepared);
         self.finds(trial, 5_000, Some(&["a", "b"]));
     }
 
     fn partition_again(&self) {
-        let (sink, time, trial) = ((self.sink)(), Time::from_ms(6_000), "a partition written twice");
+        let (time, trial) = (Time::from_ms(6_000), "a partition written twice");
+        let sink = self.restarted(trial);
         succeeded(trial, sink.begin(time));
         succeeded(trial, write(&sink, time, 0, &["a", "b"]));
         let again = succeeded(trial, write(&sink, time, 0, &["a", "b"]));
-        succeeded(trial, sink.commit(time, vec![again]));
+        let prepared = succeeded(trial, sink.prepare(time, vec![again]));
+        self.commit(trial, &sink, time, prepared);
         self.finds(trial, 6_000, Some(&["a", "b"]));
+        let trial = "a batch tried again by the same sink";
+        succeeded(trial, prepare(&sink, Time::from_ms(6_500), &[&["x"], &["y"]]));
+        self.run(trial, &sink, 6_500, &[&["a"], &["b"]]);
     }
 
     fn nothing(&self) {
@@ -127,28 +210,63 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
     }
 
     fn aborted(&self) {
-        let (sink, time, trial) = ((self.sink)(), Time::from_ms(10_000), "an aborted batch");
+        let (time, trial) = (Time::from_ms(10_000), "an aborted batch");
+        let sink = self.restarted(trial);
         succeeded(trial, sink.begin(time));
         succeeded(trial, write(&sink, time, 0, &["a"]));
         succeeded(trial, sink.abort(time));
         self.finds(trial, 10_000, None);
+        let trial = "a batch aborted when it was prepared";
+        succeeded(trial, prepare(&sink, time, &[&["a"], &["b"]]));
+        succeeded(trial, sink.abort(time));
+        self.finds(trial, 10_000, None);
         succeeded("an abort before anything", sink.abort(Time::from_ms(11_000)));
-        self.batch("a batch run again after its abort", 10_000, &[&["b"]]);
+        self.run("a batch after one that was aborted", &sink, 11_000, &[&["c"]]);
+        self.finds(trial, 10_000, None);
     }
 
     fn crashed(&self) {
-        let (time, trial) = (Time::from_ms(12_000), "a batch that crashed before its commit");
-        let sink = (self.sink)();
+        let (time, trial) = (Time::from_ms(12_000), "a batch that crashed before it was done");
+        let sink = self.restarted(trial);
         succeeded(trial, sink.begin(time));
         succeeded(trial, write(&sink, time, 0, &["x"]));
-        succeeded(trial, write(&sink, time, 1, &["y"]));
+        drop(sink);
+        self.finds(trial, 12_000, None);
+        let sink = self.restarted(trial);
+        succeeded(trial, prepare(&sink, time, &[&["x"], &["y"]]));
         drop(sink);
         self.finds(trial, 12_000, None);
         self.batch("a batch run again after a crash", 12_000, &[&["a"]]);
     }
 
+    fn crashed_when_done(&self) {
+        let (time, trial) = (Time::from_ms(12_500), "a batch that crashed between done and commit");
+        let receipts = succeeded(trial, prepare(&self.restarted(trial), time, &[&["a"], &["b", "c"]]));
+        self.done(trial, time, &receipts);
+        for _ in 0..2 {
+            let sink = self.restarted(trial);
+            self.finds(trial, 12_500, Some(&["a", "b", "c"]));
+            drop(sink);
+        }
+        self.batch("the batch after one that crashed when it was done", 12_600, &[&["d"]]);
+    }
+
+    fn committed_again(&self) {
+        let (time, trial) = (Time::from_ms(12_700), "a commit repeated");
+        let sink = self.restarted(trial);
+        let receipts = succeeded(trial, prepare(&sink, time, &[&["a"], &["b"]]));
+        self.done(trial, time, &receipts);
+        for _ in 0..2 {
+            succeeded(trial, sink.commit(time, receipts.clone()));
+            self.finds(trial, 12_700, Some(&["a", "b"]));
+        }
+        self.run("the batch after a commit repeated", &sink, 12_800, &[&["c"]]);
+        self.finds(trial, 12_700, Some(&["a", "b"]));
+    }
+
     fn panicked(&self) {
-        let (sink, time, trial) = ((self.sink)(), Time::from_ms(13_000), "a panic among the records");
+        let (time, trial) = (Time::from_ms(13_000), "a panic among the records");
+        let sink = self.restarted(trial);
         succeeded(trial, sink.begin(time));
         let mut records =
             ["a", "b"].into_iter().map(|record| if record == "b" { panic!("trial") } else { record.into() });
@@ -157,12 +275,12 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
         assert!(swallowed.is_none_or(Result::is_err), "{trial}: the sink took it for success");
         succeeded(trial, sink.abort(time));
         self.finds(trial, 13_000, None);
-        succeeded(trial, run(&sink, time, &[&["a", "b"]]));
-        self.finds("a batch run again after a panic", 13_000, Some(&["a", "b"]));
+        self.run("a batch run again after a panic", &sink, 13_000, &[&["a", "b"]]);
     }
 
     fn at_once(&self) {
-        let (sink, time, trial) = ((self.sink)(), Time::from_ms(14_000), "partitions written at once");
+        let (time, trial) = (Time::from_ms(14_000), "partitions written at once");
+        let sink = self.restarted(trial);
         succeeded(trial, sink.begin(time));
         let names: Vec<String> = (0..8).map(|partition| format!("of {partition}")).collect();
         let receipts = std::thread::scope(|scope| {
@@ -178,8 +296,61 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
                 .collect();
             threads.into_iter().map(|thread| thread.join().expect("a thread of the trial does not panic")).collect()
         });
-        succeeded(trial, sink.commit(time, succeeded(trial, receipts)));
+        let prepared = succeeded(trial, sink.prepare(time, succeeded(trial, receipts)));
+        self.commit(trial, &sink, time, prepared);
         let all: Vec<&str> = names.iter().flat_map(|name| vec![name.as_str(); 100]).collect();
         self.finds(trial, 14_000, Some(&all));
+    }
+
+    /// An earlier driver wakes up while another one is at work, and after it.
+    fn left_for_dead(&self) {
+        let (time, trial) = (Time::from_ms(15_000), "an attempt left for dead that goes on");
+        let dead = self.restarted(trial);
+        succeeded(trial, dead.begin(time));
+        succeeded(trial, write(&dead, time, 0, &["x"]));
+        let sink = self.restarted(trial);
+        succeeded(trial, sink.begin(time));
+        let first = succeeded(trial, write(&sink, time, 0, &["a"]));
+        // What the dead one meets is not its fault: it may fail.
+        let _ = write(&dead, time, 1, &["y"]);
+        let second = succeeded(trial, write(&sink, time, 1, &["b"]));
+        let _ = dead.abort(time);
+        let receipts = succeeded(trial, sink.prepare(time, vec![first, second]));
+        let _ = prepare(&dead, time, &[&["x"], &["y"], &["z"]]);
+        self.done(trial, time, &receipts);
+        let _ = dead.abort(time);
+        succeeded(trial, sink.commit(time, receipts));
+        self.finds(trial, 15_000, Some(&["a", "b"]));
+        let _ = prepare(&dead, time, &[&["x"], &["y"], &["z"]]);
+        self.finds(trial, 15_000, Some(&["a", "b"]));
+        let _ = dead.abort(time);
+        self.finds(trial, 15_000, Some(&["a", "b"]));
+        self.batch("the batch after an attempt left for dead", 15_500, &[&["c"]]);
+        self.finds(trial, 15_000, Some(&["a", "b"]));
+        self.dead_commit();
+    }
+
+    /// It was stopped between done and commit.
+    fn dead_commit(&self) {
+        let (time, trial) = (Time::from_ms(15_600), "a commit that comes late, of an earlier driver");
+        let dead = self.restarted(trial);
+        let receipts = succeeded(trial, prepare(&dead, time, &[&["a"], &["b"]]));
+        self.done(trial, time, &receipts);
+        let sink = self.restarted(trial);
+        self.run("the next batch", &sink, 15_700, &[&["c"]]);
+        let _ = dead.commit(time, receipts);
+        self.finds(trial, 15_600, Some(&["a", "b"]));
+        self.finds(trial, 15_700, Some(&["c"]));
+        self.run("the batch after a commit that came late", &sink, 15_800, &[&["d"]]);
+    }
+
+    fn closed(&self) {
+        let (sink, trial) = (self.restarted("a sink closed"), "a batch before the close");
+        self.run(trial, &sink, 16_000, &[&["a"]]);
+        succeeded("a sink closed", sink.close());
+        drop(sink);
+        self.finds(trial, 16_000, Some(&["a"]));
+        self.batch("a batch after close and restart", 17_000, &[&["b"]]);
+        self.finds(trial, 16_000, Some(&["a"]));
     }
 }

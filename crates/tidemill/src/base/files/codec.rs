@@ -111,17 +111,17 @@ impl Codec {
     }
 }
 
-/// A file that is compressed while it is written.
-pub(crate) enum Compressor {
-    Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
-    Zstd(zstd::Encoder<'static, BufWriter<File>>),
-    Bzip2(BzEncoder<BufWriter<File>>),
-    Deflate(ZlibEncoder<BufWriter<File>>),
+/// A file, or what stands for one, that is compressed while it is written.
+pub(crate) enum Compressor<W: Write = File> {
+    Plain(BufWriter<W>),
+    Gzip(GzEncoder<BufWriter<W>>),
+    Zstd(zstd::Encoder<'static, BufWriter<W>>),
+    Bzip2(BzEncoder<BufWriter<W>>),
+    Deflate(ZlibEncoder<BufWriter<W>>),
 }
 
-impl Compressor {
-    pub(crate) fn new(file: File, codec: Option<Codec>) -> io::Result<Self> {
+impl<W: Write> Compressor<W> {
+    pub(crate) fn new(file: W, codec: Option<Codec>) -> io::Result<Self> {
         let file = BufWriter::with_capacity(FILE_BUFFER_BYTES, file);
         Ok(match codec {
             None => Compressor::Plain(file),
@@ -133,7 +133,7 @@ impl Compressor {
     }
 
     /// Writes what is still buffered and gives the file back.
-    pub(crate) fn finish(self) -> io::Result<File> {
+    pub(crate) fn finish(self) -> io::Result<W> {
         let buffered = match self {
             Compressor::Plain(file) => file,
             Compressor::Gzip(encoder) => encoder.finish()?,
@@ -145,7 +145,7 @@ impl Compressor {
     }
 }
 
-impl Write for Compressor {
+impl<W: Write> Write for Compressor<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Compressor::Plain(file) => file.write(bytes),

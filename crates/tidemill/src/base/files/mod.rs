@@ -9,6 +9,7 @@ pub mod objects;
 pub mod paths;
 pub mod records;
 pub mod split;
+pub(crate) mod staging;
 pub mod watch;
 pub mod whole;
 pub mod write;
@@ -21,7 +22,23 @@ pub use watch::{DirectoryLister, DirectoryWatcher, SeenFile, WatcherState};
 pub use write::{OutputMode, PartWriter, batch_name};
 
 use crate::base::{Error, Result};
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    hash::{BuildHasher, Hasher, RandomState},
+    io,
+    path::Path,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// A word for names that no other attempt makes: in this process, in an earlier one of the same id, on another machine.
+pub(crate) fn unique() -> String {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{:016x}-{}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
+}
 
 /// An operation on a file that the system refused, with the path in the message.
 pub(crate) fn refused(what: &str, path: &Path, error: io::Error) -> Error {

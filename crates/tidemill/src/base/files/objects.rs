@@ -71,10 +71,22 @@ impl ObjectWriter {
     ///
     /// # Errors
     /// Unavailable if the system refuses.
-    pub fn commit(mut self) -> Result<()> {
+    pub fn commit(self) -> Result<()> {
+        self.end()?.commit()
+    }
+
+    /// Ends the file under its hidden name, which is returned.
+    ///
+    /// # Errors
+    /// Unavailable if the system refuses.
+    pub(crate) fn stage(self) -> Result<PathBuf> {
+        self.end()?.stage()
+    }
+
+    fn end(mut self) -> Result<PartFile> {
         let frames = self.frames.to_le_bytes();
         self.frame(END, &frames)?;
-        self.part.commit()
+        Ok(self.part)
     }
 
     fn frame(&mut self, length: u32, payload: &[u8]) -> Result<()> {

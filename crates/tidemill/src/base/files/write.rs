@@ -8,7 +8,7 @@ use super::{
     Codec,
     codec::Compressor,
     paths::{children, is_missing},
-    refused,
+    refused, unique,
 };
 use crate::base::{Error, Result, Time};
 use std::{
@@ -16,8 +16,6 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// The name of the empty file that says that an output directory is complete.
@@ -52,7 +50,7 @@ pub enum OutputMode {
 /// ```
 #[derive(Clone, Debug)]
 pub struct PartWriter {
-    directory: PathBuf,
+    pub(super) directory: PathBuf,
     codec: Option<Codec>,
 }
 
@@ -98,10 +96,8 @@ impl PartWriter {
     /// # Errors
     /// Unavailable if the file cannot be made.
     pub fn part(&self, partition: usize) -> Result<PartFile> {
-        static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
         let name = self.part_name(partition);
-        let attempt = ATTEMPTS.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.directory.join(format!(".{name}.{}-{attempt}.tmp", process::id()));
+        let temporary = self.directory.join(format!(".{name}.{}.tmp", unique()));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -164,7 +160,7 @@ impl PartWriter {
         }
     }
 
-    fn sweep(&self, partitions: usize) -> Result<()> {
+    pub(super) fn sweep(&self, partitions: usize) -> Result<()> {
         for path in children(&self.directory)? {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let leftover = name.starts_with(".part-") && name.ends_with(".tmp");
@@ -176,7 +172,7 @@ impl PartWriter {
         Ok(())
     }
 
-    fn part_name(&self, partition: usize) -> String {
+    pub(super) fn part_name(&self, partition: usize) -> String {
         match self.codec {
             Some(codec) => format!("part-{partition:05}.{}", codec.extension()),
             None => format!("part-{partition:05}"),
@@ -217,11 +213,24 @@ impl PartFile {
     /// # Errors
     /// Unavailable if the system refuses; the part is not visible then.
     pub fn commit(mut self) -> Result<()> {
+        self.end(|part| fs::rename(&part.temporary, &part.target))
+    }
+
+    /// Makes the part durable under its hidden name, which is returned.
+    ///
+    /// # Errors
+    /// Unavailable if the system refuses; nothing is left then.
+    pub(crate) fn stage(mut self) -> Result<PathBuf> {
+        self.end(|_| Ok(()))?;
+        Ok(std::mem::take(&mut self.temporary))
+    }
+
+    fn end(&mut self, then: impl FnOnce(&Self) -> std::io::Result<()>) -> Result<()> {
         let Some(sink) = self.sink.take() else { return Ok(()) };
         let outcome = sink
             .finish()
             .and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(&self.temporary, &self.target))
+            .and_then(|()| then(self))
             .map_err(|error| refused("write", &self.target, error));
         if outcome.is_err() {
             let _ = fs::remove_file(&self.temporary);
@@ -268,14 +277,14 @@ fn partition_of(name: &str) -> Option<usize> {
     is_number.then(|| number.parse().ok()).flatten()
 }
 
-fn remove(path: &Path) -> Result<()> {
+pub(super) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if !is_missing(&error) => Err(refused("remove", path, error)),
         _ => Ok(()),
     }
 }
 
-fn sync_directory(directory: &Path) -> Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
     File::open(directory).and_then(|file| file.sync_all()).map_err(|error| refused("make durable", directory, error))
 }
 

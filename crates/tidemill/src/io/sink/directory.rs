@@ -1,18 +1,27 @@
 //! Sinks that write a directory of part files for each batch.
 //!
-//! A batch that runs again finds its directory and replaces what is in it; `_SUCCESS` says that it is complete.
+//! Parts wait under hidden names in the directory until the batch is done; `_SUCCESS` says that it is complete. A batch that
+//! runs again replaces what is there.
 
-use super::Sink;
+use super::{Sink, attempts::Attempts};
 use crate::{
-    base::files::{Codec, OutputMode, PartWriter, batch_name, objects::ObjectWriter, paths},
-    base::{Data, Error, Result, Show, Time},
+    base::files::{
+        Codec, PartWriter, batch_name,
+        objects::ObjectWriter,
+        paths,
+        staging::{parent, withdraw},
+        write::{PartFile, SUCCESS},
+    },
+    base::{Data, Error, Result, Show, Time, durable::durable_step},
     dstream::DStream,
     rdd::Site,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     fmt,
     fmt::Write as _,
-    path::PathBuf,
+    fs,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -23,17 +32,27 @@ const PAYLOAD_RECORDS: usize = 1024;
 /// After how many batches in a row without a record the log says what else could be done.
 const MANY_EMPTY: u64 = 10;
 
+/// What a partition left in the directory of its batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartReceipt {
+    /// The hidden name of the part.
+    staged: String,
+    records: u64,
+}
+
 /// The directories of one output: `prefix-<batch time in ms>.suffix`.
 struct BatchDirectories {
     prefix: String,
     suffix: String,
     codec: Option<Codec>,
     empty: EmptyBatches,
+    attempts: Attempts,
 }
 
 impl BatchDirectories {
     fn new(prefix: impl Into<String>, suffix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), suffix: suffix.into(), codec: None, empty: EmptyBatches::default() }
+        let (prefix, suffix) = (prefix.into(), suffix.into());
+        Self { prefix, suffix, codec: None, empty: EmptyBatches::default(), attempts: Attempts::default() }
     }
 
     fn path(&self, time: Time) -> Result<PathBuf> {
@@ -41,29 +60,88 @@ impl BatchDirectories {
         paths::without_scheme(&name).map(PathBuf::from)
     }
 
-    fn begin(&self, time: Time) -> Result<()> {
-        PartWriter::create(self.path(time)?, OutputMode::Replace, self.codec).map(drop)
-    }
-
     fn writer(&self, time: Time) -> Result<PartWriter> {
         Ok(PartWriter::at(self.path(time)?, self.codec))
     }
 
-    fn commit(&self, time: Time, records: &[u64]) -> Result<()> {
-        self.writer(time)?.finish(records.len())?;
-        if self.empty.is_many(records.iter().sum()) {
+    fn begin(&self, time: Time) -> Result<()> {
+        self.attempts.remove(time);
+        self.writer(time)?.ready()
+    }
+
+    fn part(&self, time: Time, partition: usize) -> Result<PartFile> {
+        let writer = self.writer(time)?;
+        // An abort that came late, of another attempt, may have removed the directory while it was empty.
+        writer.ready()?;
+        writer.part(partition)
+    }
+
+    fn written(&self, time: Time, staged: PathBuf, records: u64) -> PartReceipt {
+        let name = staged.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.attempts.add(time, staged);
+        PartReceipt { staged: name, records }
+    }
+
+    fn prepare(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<Vec<PartReceipt>> {
+        self.writer(time)?.settle()?;
+        durable_step("directory: parts staged");
+        Ok(receipts)
+    }
+
+    fn commit(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<()> {
+        let records = receipts.iter().map(|receipt| receipt.records).sum();
+        let staged: Vec<_> = receipts.into_iter().map(|receipt| receipt.staged).collect();
+        self.writer(time)?.publish(&staged)?;
+        self.attempts.forget(time);
+        if self.empty.is_many(records) {
             tracing::info!(
                 directory = %self.path(time)?.display(),
                 empty_batches = MANY_EMPTY,
-                "batches without records write a directory each; where they are not wanted, write with foreach_rdd \
-                 and leave out batches whose Rdd is empty"
+                "batches without records write a directory each; where they are not wanted, write with \
+                 save_as_rolling_files"
             );
         }
         Ok(())
     }
 
     fn abort(&self, time: Time) -> Result<()> {
-        self.writer(time)?.discard()
+        self.attempts.remove(time);
+        self.writer(time)?.remove_if_empty();
+        Ok(())
+    }
+
+    fn restore(&self, last: Option<(Time, Vec<PartReceipt>)>) -> Result<()> {
+        let Some((time, receipts)) = last else { return Ok(()) };
+        for (later, path) in self.complete_since(time)? {
+            let now = withdraw(&path)?;
+            tracing::warn!(
+                batch_time = later.as_ms(),
+                directory = %path.display(),
+                now = %now.display(),
+                "the checkpoint does not know of a batch that was written; its directory is renamed, and the batch runs again"
+            );
+        }
+        self.commit(time, receipts)
+    }
+
+    /// The complete directories of batches after `time`.
+    fn complete_since(&self, time: Time) -> Result<Vec<(Time, PathBuf)>> {
+        let example = self.path(Time::from_ms(0))?;
+        let folder = parent(&example);
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let dot = if self.suffix.is_empty() { "" } else { "." };
+        let tail = format!("{dot}{}", self.suffix);
+        let name = example.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(head) = name.strip_suffix(&format!("0{tail}")) else { return Ok(Vec::new()) };
+        let batch = |path: &Path| {
+            let number = path.file_name()?.to_str()?.strip_prefix(head)?.strip_suffix(&*tail)?;
+            let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| number.parse().ok()).flatten().map(Time::from_ms)
+        };
+        let batches = paths::children(folder)?.into_iter().filter_map(|path| Some((batch(&path)?, path)));
+        Ok(batches.filter(|(later, path)| *later > time && fs::exists(path.join(SUCCESS)).unwrap_or(false)).collect())
     }
 }
 
@@ -95,8 +173,8 @@ impl EmptyBatches {
 /// Writes each batch as a directory of text files, one line for each record as it is [shown](Show).
 ///
 /// The directory of the batch at 1000 ms is `prefix-1000.suffix`, or `prefix-1000` if the suffix is empty; in it are
-/// `part-00000` and so on, one for each partition, and `_SUCCESS` once all are there. Exactly once: when a batch runs
-/// again, its directory is replaced.
+/// `part-00000` and so on, one for each partition, and `_SUCCESS` once all are there, which is after the batch is done.
+/// Exactly once: when a batch runs again, its directory is replaced. Whoever reads a directory waits for its `_SUCCESS`.
 ///
 /// # Examples
 /// ```
@@ -130,14 +208,14 @@ impl TextDirectories {
 }
 
 impl<T: Data + Show> Sink<T> for TextDirectories {
-    type Receipt = u64;
+    type Receipt = PartReceipt;
 
     fn begin(&self, time: Time) -> Result<()> {
         self.0.begin(time)
     }
 
-    fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = T>) -> Result<u64> {
-        let mut part = self.0.writer(time)?.part(partition)?;
+    fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = T>) -> Result<PartReceipt> {
+        let mut part = self.0.part(time, partition)?;
         let (mut count, mut lines) = (0, String::new());
         for record in records {
             writeln!(lines, "{}", record.shown()).map_err(|_| Error::user("a record could not be shown as text"))?;
@@ -148,12 +226,19 @@ impl<T: Data + Show> Sink<T> for TextDirectories {
             }
         }
         part.write(lines.as_bytes())?;
-        part.commit()?;
-        Ok(count)
+        Ok(self.0.written(time, part.stage()?, count))
     }
 
-    fn commit(&self, time: Time, receipts: Vec<u64>) -> Result<()> {
-        self.0.commit(time, &receipts)
+    fn prepare(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<Vec<PartReceipt>> {
+        self.0.prepare(time, receipts)
+    }
+
+    fn commit(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<()> {
+        self.0.commit(time, receipts)
+    }
+
+    fn restore(&self, last: Option<(Time, Vec<PartReceipt>)>) -> Result<()> {
+        self.0.restore(last)
     }
 
     fn abort(&self, time: Time) -> Result<()> {
@@ -187,14 +272,14 @@ impl ObjectDirectories {
 }
 
 impl<T: Data> Sink<T> for ObjectDirectories {
-    type Receipt = u64;
+    type Receipt = PartReceipt;
 
     fn begin(&self, time: Time) -> Result<()> {
         self.0.begin(time)
     }
 
-    fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = T>) -> Result<u64> {
-        let mut writer = ObjectWriter::new(self.0.writer(time)?.part(partition)?)?;
+    fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = T>) -> Result<PartReceipt> {
+        let mut writer = ObjectWriter::new(self.0.part(time, partition)?)?;
         let mut count = 0;
         loop {
             let payload: Vec<T> = (&mut *records).take(PAYLOAD_RECORDS).collect();
@@ -206,12 +291,19 @@ impl<T: Data> Sink<T> for ObjectDirectories {
                 .map_err(|error| Error::data("a record could not be serialised").with_source(error))?;
             writer.write(&bytes)?;
         }
-        writer.commit()?;
-        Ok(count)
+        Ok(self.0.written(time, writer.stage()?, count))
     }
 
-    fn commit(&self, time: Time, receipts: Vec<u64>) -> Result<()> {
-        self.0.commit(time, &receipts)
+    fn prepare(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<Vec<PartReceipt>> {
+        self.0.prepare(time, receipts)
+    }
+
+    fn commit(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<()> {
+        self.0.commit(time, receipts)
+    }
+
+    fn restore(&self, last: Option<(Time, Vec<PartReceipt>)>) -> Result<()> {
+        self.0.restore(last)
     }
 
     fn abort(&self, time: Time) -> Result<()> {

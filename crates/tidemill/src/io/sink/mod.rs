@@ -1,18 +1,33 @@
 //! Where batches go: the contract of a place that is written once for each batch, however often the batch runs.
 
+mod attempts;
+mod committed;
 mod directory;
+mod rolling;
 
-pub use directory::{ObjectDirectories, TextDirectories};
+pub use directory::{ObjectDirectories, PartReceipt, TextDirectories};
+pub use rolling::{RollingFiles, RollingJsonLines, RollingOptions, RollingReceipt};
 
 use crate::{
-    base::{Data, Error, Result, Time},
+    base::{Data, Result, Time},
     dstream::DStream,
-    rdd::{
-        Rdd, Site,
-        task::{Cursor, guarded, run_guarded},
-    },
+    rdd::Site,
 };
+use committed::Committed;
 use std::sync::Arc;
+
+/// What a [`Sink`] makes of a batch that it is given more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SinkContract {
+    /// A batch may be written and committed again, whole, at any time: what is there of it is replaced or recognised.
+    Idempotent,
+    /// Nothing of a batch is seen before its commit, and a commit may be repeated with the same receipts. A batch that was
+    /// committed is run again only after [`Sink::restore`] was told of an earlier one.
+    Transactional,
+    /// A batch that is given again is there again. The program says so when it starts.
+    AtLeastOnce,
+}
 
 /// A place that the batches of a stream are written to, keyed by batch time and partition.
 ///
@@ -20,22 +35,29 @@ use std::sync::Arc;
 ///
 /// 1. [`begin`](Self::begin), on the driver;
 /// 2. [`write`](Self::write) for every partition, empty ones too, on the workers: in any order, at once, perhaps in
-///    other processes, perhaps more than once for one partition;
-/// 3. [`commit`](Self::commit) with the receipt of every partition, on the driver; or [`abort`](Self::abort) if
-///    anything before it failed. An abort that fails changes nothing about the batch.
+///    other processes, perhaps more than once for one partition. What it wrote is durable when it returns its receipt;
+/// 3. [`prepare`](Self::prepare) with the receipt of every partition, on the driver: the last step that may fail. What
+///    it returns is logged, together with the state of the program, and from then on the batch is done;
+/// 4. [`commit`](Self::commit) with what was logged, on the driver: now the batch is seen. It is repeated until it
+///    succeeds, after a crash by a new sink, to which [`restore`](Self::restore) hands what the log has.
+///
+/// If anything fails before the batch is done, all begins anew with step 1; or the batch is given up, and there is
+/// [`abort`](Self::abort) instead of step 4. A crash makes no call at all.
 ///
 /// What a sink must keep to, so that its output is written exactly once:
 ///
-/// - **A batch may run again** from `begin` on, after an abort, after a crash at any point, and after a commit that
-///   succeeded but was forgotten by a restart. Running it again changes nothing: the same time and partition is the same
-///   place, and what is there is replaced or recognised, never added to.
-/// - **Before `commit` nobody sees** anything of the batch, or can tell that it is incomplete.
-/// - **`commit` is all or nothing**, and so quick that a crash inside of it is rare; a batch half committed is made
-///   whole when it runs again.
-/// - **After `abort`** nothing of the batch is seen. There may be no call of `abort`: a crash makes none.
-/// - An earlier attempt that was left for dead may still write; it must not hurt the one that commits.
+/// - **Before `commit` nobody sees** anything of the batch, or can tell that it is incomplete. After `abort` it stays so.
+/// - **`commit` is all or nothing for its readers**, and can be repeated: after an error that left open whether it
+///   happened, after it was cut off half-way, and after it succeeded. All that it needs is in the receipts and durable.
+/// - **A batch may run again** from `begin` on, with the same records, as long as it was not committed; after damage to
+///   the log even then. Running it again adds nothing: the same time is the same place. An
+///   [idempotent](SinkContract::Idempotent) sink finds that out by itself, a [transactional](SinkContract::Transactional)
+///   one is told by `restore`.
+/// - **An attempt that was left for dead may still write**, prepare and abort, in a process that was stopped and wakes up
+///   late: it must not hurt what another one commits. So each attempt writes under a name of its own, and takes
+///   away only what is its own.
 ///
-/// [`testing::check_sink`](crate::testing::check_sink) tries these out on a sink of your own.
+/// [`testing::check_sink`](crate::testing::check_sink) tries these out: run it on every sink of your own.
 ///
 /// # Examples
 /// A sink that keeps the sum of each batch:
@@ -67,10 +89,15 @@ use std::sync::Arc;
 /// # Ok::<(), tidemill::Error>(())
 /// ```
 pub trait Sink<T>: Send + Sync + 'static {
-    /// What a written partition leaves for the commit: where it is, how much it was.
+    /// What a written partition leaves for the commit: where it is, how much it was. It is logged, so keep it small.
     type Receipt: Data;
 
-    /// Prepares for the batch at `time`, and does away with what an earlier attempt at it left.
+    /// What the sink promises; [`Idempotent`](SinkContract::Idempotent) unless it says otherwise.
+    fn contract(&self) -> SinkContract {
+        SinkContract::Idempotent
+    }
+
+    /// Prepares for the batch at `time`.
     ///
     /// # Errors
     /// Any; the batch fails.
@@ -79,27 +106,57 @@ pub trait Sink<T>: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Writes one partition of the batch at `time`.
+    /// Writes one partition of the batch at `time`, durably, and out of sight.
     ///
     /// The iterator runs the user's functions; a panic in it passes through here.
     ///
     /// # Errors
-    /// Any; the batch is aborted.
+    /// Any; the batch fails. After one of the kind [`Unavailable`](crate::ErrorKind::Unavailable) it is tried again.
     fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = T>) -> Result<Self::Receipt>;
 
-    /// Makes the batch at `time` visible: every partition is written, and left these receipts, in the order of the
-    /// partitions.
+    /// Takes the receipts of every partition, in their order, before the batch at `time` is declared done; what it returns
+    /// is what [`commit`](Self::commit) and [`restore`](Self::restore) are told. By default the receipts themselves.
     ///
     /// # Errors
-    /// Any; the batch is aborted.
+    /// Any; the batch fails.
+    fn prepare(&self, time: Time, receipts: Vec<Self::Receipt>) -> Result<Vec<Self::Receipt>> {
+        let _ = time;
+        Ok(receipts)
+    }
+
+    /// Makes the batch at `time` visible, which is done and left these receipts. May be called again.
+    ///
+    /// # Errors
+    /// Any: one of the kind [`Unavailable`](crate::ErrorKind::Unavailable) is tried again for a time; then the program
+    /// ends, and its next start goes on here.
     fn commit(&self, time: Time, receipts: Vec<Self::Receipt>) -> Result<()>;
 
-    /// Does away with what was written of the batch at `time`.
+    /// Does away with what was written and prepared of the batch at `time`, which is given up.
     ///
     /// # Errors
     /// Any; it is logged.
     fn abort(&self, time: Time) -> Result<()> {
         let _ = time;
+        Ok(())
+    }
+
+    /// Before the first batch of a program with a checkpoint, on the driver: what was logged last, if anything was.
+    ///
+    /// That batch is perhaps not committed yet, or half; by default it is committed now. Whatever else the sink finds of
+    /// this or later batches is not part of the output: attempts that crashed or, where damage to the log made the
+    /// program forget them, committed batches, which run again.
+    ///
+    /// # Errors
+    /// Any; the program does not start.
+    fn restore(&self, last: Option<(Time, Vec<Self::Receipt>)>) -> Result<()> {
+        last.map_or(Ok(()), |(time, receipts)| self.commit(time, receipts))
+    }
+
+    /// The program was stopped gracefully, and every batch is committed. Another start may follow.
+    ///
+    /// # Errors
+    /// Any; the stop returns it.
+    fn close(&self) -> Result<()> {
         Ok(())
     }
 }
@@ -127,42 +184,9 @@ impl<T: Data> DStream<T> {
 
     #[track_caller]
     pub(crate) fn save_to_at(&self, site: Site, sink: impl Sink<T>) {
-        let sink = Arc::new(sink);
-        self.output(site, move |rdd, time| save(site, &rdd, time, &sink));
+        let sink = Arc::new(Committed::new(site, sink));
+        self.output_to(site, Some(sink.clone()), move |rdd, time| sink.write(&rdd, time));
     }
-}
-
-/// Takes one batch through the whole contract.
-fn save<T: Data, S: Sink<T>>(site: Site, rdd: &Rdd<T>, time: Time, sink: &Arc<S>) -> Result<()> {
-    let drives = rdd.session().runner().process().0 == 0;
-    // A panic of the sink is caught here, so that it can still take back what it wrote.
-    let place = format!("\"{site}\" failed in the batch of {time}");
-    let outcome = run_guarded(&place, || attempt(site, rdd, time, sink, drives)).and_then(|outcome| outcome);
-    if outcome.is_err()
-        && drives
-        && let Err(error) = run_guarded(&place, || sink.abort(time)).and_then(|aborted| aborted)
-    {
-        tracing::warn!(output = %site, batch_time = time.as_ms(), %error, "what a failed batch wrote could not be removed");
-    }
-    outcome
-}
-
-fn attempt<T: Data, S: Sink<T>>(site: Site, rdd: &Rdd<T>, time: Time, sink: &Arc<S>, drives: bool) -> Result<()> {
-    if drives {
-        sink.begin(time)?;
-    }
-    let writer = sink.clone();
-    let receipts = rdd.run(site, move |rdd, partition, task| {
-        let cursor = Cursor::default();
-        let mut records = rdd.records(partition, task).inspect(|_| cursor.step());
-        let written = guarded(&site, task, &cursor, || writer.write(time, partition, &mut records));
-        task.expect(written.map_err(|error| in_partition(error, partition)))
-    })?;
-    if drives { sink.commit(time, receipts) } else { Ok(()) }
-}
-
-fn in_partition(error: Error, partition: usize) -> Error {
-    error.context(format_args!("partition {partition} could not be written"))
 }
 
 #[cfg(test)]

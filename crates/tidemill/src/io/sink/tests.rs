@@ -1,13 +1,20 @@
 //! Streams into sinks: what is written, when a batch fails, and the contract on the sinks of the house.
 
-use super::{ObjectDirectories, Sink, TextDirectories};
+mod crashes;
+mod full_disk;
+
+use super::{ObjectDirectories, RollingFiles, RollingOptions, Sink, TextDirectories};
 use crate::{
     Config, DStream, Data, Error, ErrorKind, Time,
     base::files::{Codec, objects::ObjectReader, whole},
     keys,
     testing::{MemorySink, Step, TestContext, check_sink},
 };
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<_> =
@@ -86,7 +93,7 @@ impl Sink<String> for Appending {
 }
 
 #[test]
-#[should_panic(expected = "a batch run again after a restart")]
+#[should_panic(expected = "what a reader finds")]
 fn a_sink_that_appends_is_caught() {
     let sink = Appending::default();
     let reader = sink.0.clone();
@@ -172,6 +179,12 @@ fn a_failing_write_names_output_and_partition() {
     assert!(sink.batches().is_empty());
 }
 
+/// A program that waits for what is down, and stops if it stays so.
+fn patient(test: &Config) -> TestContext {
+    let config = test.clone().set(keys::BATCH_RETRY_TIMEOUT, "20s").set(keys::BATCH_ON_FAILURE, "stop");
+    TestContext::with_config(config)
+}
+
 #[test]
 fn an_output_that_is_tried_again_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -180,10 +193,144 @@ fn an_output_that_is_tried_again_is_written_once() {
     stream.save_to(sink.clone());
     stream.save_as_text_files(prefix(&folder), "");
     source.push(Step::Records(vec![1, 2, 3]));
-    sink.fail_commits(2);
+    sink.fail_writes(2);
     test.run(1).unwrap();
-    assert_eq!((sink.batches(), sink.aborts()), (vec![vec![1, 2, 3]], 2));
+    assert_eq!((sink.batches(), sink.aborts()), (vec![vec![1, 2, 3]], 0));
     assert_eq!(text_of(&folder.path().join("out-1000")).unwrap(), ["1", "2", "3"]);
+}
+
+#[test]
+fn a_sink_that_is_down_is_waited_for() {
+    let (test, sink) = (patient(&Config::new()), MemorySink::new());
+    test.stream(vec![vec![1, 2], vec![3]]).save_to(sink.clone());
+    sink.fail_writes(3);
+    sink.fail_commits(2);
+    test.run(2).unwrap();
+    assert_eq!((sink.batches(), sink.aborts()), (vec![vec![1, 2], vec![3]], 0));
+}
+
+#[test]
+fn a_commit_that_failed_but_happened_is_not_doubled() {
+    let folder = tempfile::tempdir().unwrap();
+    let (test, sink) = (patient(&Config::new()), MemorySink::new());
+    let numbers = test.stream(vec![vec![1, 2], vec![3]]);
+    numbers.save_to(sink.clone());
+    let rolling = RollingFiles::new(folder.path().display().to_string(), RollingOptions::new().max_rows(1));
+    numbers.save_to(Doubtful { inner: rolling, doubts: AtomicUsize::new(2) });
+    sink.doubt_commits(2);
+    test.run(2).unwrap();
+    assert_eq!((sink.batches(), sink.aborts()), (vec![vec![1, 2], vec![3]], 0));
+    let texts: Vec<_> =
+        names(folder.path()).into_iter().map(|name| fs::read_to_string(folder.path().join(name)).unwrap()).collect();
+    assert_eq!(texts, ["1\n", "2\n", "3\n"]);
+}
+
+/// Commits, and says that it did not.
+struct Doubtful<S> {
+    inner: S,
+    doubts: AtomicUsize,
+}
+
+impl<S: Sink<i32>> Sink<i32> for Doubtful<S> {
+    type Receipt = S::Receipt;
+    fn begin(&self, time: Time) -> crate::Result<()> {
+        self.inner.begin(time)
+    }
+    fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = i32>) -> crate::Result<S::Receipt> {
+        self.inner.write(time, partition, records)
+    }
+    fn prepare(&self, time: Time, receipts: Vec<S::Receipt>) -> crate::Result<Vec<S::Receipt>> {
+        self.inner.prepare(time, receipts)
+    }
+    fn commit(&self, time: Time, receipts: Vec<S::Receipt>) -> crate::Result<()> {
+        self.inner.commit(time, receipts)?;
+        let doubts = self.doubts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        doubts.map_or(Ok(()), |_| Err(Error::unavailable("the answer was lost")))
+    }
+}
+
+#[test]
+fn a_batch_that_is_done_and_cannot_be_shown_ends_the_program() {
+    let (test, sink) = (TestContext::new(), MemorySink::new());
+    test.stream(vec![vec![1], vec![2]]).save_to(sink.clone());
+    sink.fail_commits(1);
+    let error = test.run(1).unwrap_err();
+    assert!(error.to_string().contains("save_to at ") && error.to_string().contains("told to fail"), "{error}");
+    test.advance(1).unwrap();
+    assert_eq!((sink.batches(), sink.aborts()), (vec![], 0));
+}
+
+/// Panics wherever it is told to.
+struct Panicking(&'static str, MemorySink<i32>);
+
+impl Panicking {
+    fn at(&self, step: &str) {
+        assert!(self.0 != step, "a panic in {step}");
+    }
+}
+
+impl Sink<i32> for Panicking {
+    type Receipt = Vec<i32>;
+    fn begin(&self, _time: Time) -> crate::Result<()> {
+        self.at("begin");
+        Ok(())
+    }
+    fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = i32>) -> crate::Result<Vec<i32>> {
+        self.at("write");
+        self.1.write(time, partition, records)
+    }
+    fn prepare(&self, _time: Time, receipts: Vec<Vec<i32>>) -> crate::Result<Vec<Vec<i32>>> {
+        self.at("prepare");
+        Ok(receipts)
+    }
+    fn commit(&self, time: Time, receipts: Vec<Vec<i32>>) -> crate::Result<()> {
+        self.at("commit");
+        self.1.commit(time, receipts)
+    }
+    fn restore(&self, _last: Option<(Time, Vec<Vec<i32>>)>) -> crate::Result<()> {
+        self.at("restore");
+        Ok(())
+    }
+    fn close(&self) -> crate::Result<()> {
+        self.at("close");
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_panics_fails_the_batch_or_the_start_or_the_stop() {
+    for step in ["begin", "write", "prepare", "commit", "restore", "close"] {
+        let (test, kept) = (TestContext::new(), MemorySink::new());
+        test.stream(vec![vec![1]]).save_to(Panicking(step, kept.clone()));
+        let outcome = test.run(1).and_then(|()| test.ssc().stop_gracefully().map(drop));
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains("save_to at ") && error.contains(&format!("a panic in {step}")), "{error}");
+        assert_eq!(kept.batches().len(), usize::from(step == "close"), "{step}");
+    }
+}
+
+#[test]
+fn a_directory_of_a_batch_that_the_log_forgot_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = || TextDirectories::new(prefix(&folder), "txt");
+    let mut last = None;
+    for ms in [1_000, 2_000, 3_000] {
+        let (sink, time) = (sink(), Time::from_ms(ms));
+        Sink::<i32>::begin(&sink, time).unwrap();
+        let receipts = vec![sink.write(time, 0, &mut [1].into_iter()).unwrap()];
+        let receipts = Sink::<i32>::prepare(&sink, time, receipts).unwrap();
+        Sink::<i32>::commit(&sink, time, receipts.clone()).unwrap();
+        last = last.or(Some((time, receipts)));
+    }
+    fs::create_dir(folder.path().join("out-4000.txt")).unwrap();
+    fs::create_dir(folder.path().join("out-x.txt")).unwrap();
+    Sink::<i32>::restore(&sink(), None).unwrap();
+    assert_eq!(names(folder.path()).len(), 5);
+    Sink::<i32>::restore(&sink(), last).unwrap();
+    let expected =
+        ["_withdrawn-1-out-2000.txt", "_withdrawn-1-out-3000.txt", "out-1000.txt", "out-4000.txt", "out-x.txt"];
+    assert_eq!(names(folder.path()), expected);
+    assert_eq!(text_of(&folder.path().join("out-1000.txt")).unwrap(), ["1"]);
 }
 
 #[test]
