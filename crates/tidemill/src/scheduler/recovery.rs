@@ -6,12 +6,15 @@ use crate::{
         Error, ErrorKind, Result, Time,
         clock::Stopwatch,
         config::{MissedBatches, OnFailure},
+        error::Mark,
         keys,
     },
     checkpoint::{self, CheckpointLog, Commit, OpenOptions, Picked, Recovered, Slice, Slices, StateSource},
     dstream::output::Output,
     rdd::{Site, in_every_process},
+    scheduler::aside::LettersStored,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Weak},
@@ -48,6 +51,18 @@ impl Iterator for Pauses {
         self.next = (self.next * 2).min(LONGEST_PAUSE);
         (!pause.is_zero()).then_some(pause)
     }
+}
+
+/// What one process has for the commit of a batch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Contribution {
+    state: Option<StateSource>,
+    letters: Option<LettersStored>,
+}
+
+/// An error of the commit log, where it says that another program has the checkpoint.
+fn of_checkpoint(error: Error) -> Error {
+    if error.kind() == ErrorKind::Closed { error.marked(Mark::Checkpoint) } else { error }
 }
 
 /// From where a program goes on.
@@ -109,7 +124,9 @@ impl JobScheduler {
             discard: config.get(&keys::CHECKPOINT_DISCARD)?.unwrap_or_default(),
         };
         let program = self.graph.describe(config.get(&keys::APP_NAME)?)?;
-        let (log, recovered) = CheckpointLog::open(&storage, program, options)?;
+        let opened = CheckpointLog::open(&storage, program, options);
+        let (log, recovered) = opened.map_err(|error| error.marked(Mark::Checkpoint))?;
+        self.letters.count_recovered(recovered.dead_letter_count);
         recovered.warnings.iter().for_each(|warning| tracing::warn!(checkpoint = storage.url(), "{warning}"));
         for time in &recovered.passed_over {
             tracing::warn!(
@@ -167,7 +184,7 @@ impl JobScheduler {
         let uid_of = |id: &usize| inputs.iter().find(|input| input.id() == *id).map(|input| input.uid().to_owned());
         let slices: Slices = slices.iter().filter_map(|(id, slice)| Some((uid_of(id)?, slice.clone()))).collect();
         let picked = Picked { time, slices };
-        self.persist("what a batch reads", || log.picked(&picked))?;
+        self.persist("what a batch reads", || log.picked(&picked)).map_err(of_checkpoint)?;
         if log.wants_inputs() {
             let remember = inputs.iter().map(|input| Ok((input.uid().to_owned(), input.remember()?)));
             log.remember_inputs(remember.collect::<Result<_>>()?);
@@ -189,11 +206,15 @@ impl JobScheduler {
         }
         let site = Site::unknown("commit");
         let me = Weak::clone(&self.me);
-        let state = in_every_process(&self.graph.session, site, move |process| match me.upgrade() {
-            Some(scheduler) => scheduler.put_state(process, time),
+        let contributions = in_every_process(&self.graph.session, site, move |process| match me.upgrade() {
+            Some(scheduler) => scheduler.contribute(process, time),
             None => Err(Error::closed("the program has ended")),
         })?;
-        self.agree(self.log_done(time, state.into_iter().flatten().collect()))
+        self.agree(self.log_done(time, contributions))
+    }
+
+    fn contribute(&self, process: usize, time: Time) -> Result<Contribution> {
+        Ok(Contribution { state: self.put_state(process, time)?, letters: self.store_letters(process, time)? })
     }
 
     /// Stores what this process changed.
@@ -205,14 +226,21 @@ impl JobScheduler {
     }
 
     /// On process 0: the entry that makes the batch done.
-    fn log_done(&self, time: Time, state: Vec<StateSource>) -> Result<()> {
+    fn log_done(&self, time: Time, contributions: Vec<Contribution>) -> Result<()> {
         let Some(log) = self.log.get() else { return Ok(()) };
-        let mut commit = Commit { time, state, ..Commit::default() };
+        let (state, letters): (Vec<_>, Vec<_>) = contributions.into_iter().map(|of| (of.state, of.letters)).unzip();
+        let letters: Vec<_> = letters.into_iter().flatten().collect();
+        let dead_letter_count = self.letters.check_budget(&letters)?;
+        let mut commit = Commit { time, state: state.into_iter().flatten().collect(), ..Commit::default() };
+        (commit.dead_letters, commit.dead_letter_count) =
+            (letters.into_iter().map(|stored| stored.file).collect(), dead_letter_count);
         for output in self.graph.outputs() {
             let prepared = output.sink().map(|sink| sink.prepared(time)).transpose()?.flatten();
             commit.sinks.extend(prepared.map(|prepared| (output.uid().to_owned(), prepared)));
         }
-        self.persist("the end of a batch", || log.done(&commit))
+        self.persist("the end of a batch", || log.done(&commit)).map_err(of_checkpoint)?;
+        self.letters.count_done(dead_letter_count);
+        Ok(())
     }
 
     /// Makes visible what sinks prepared for a batch that is done.
@@ -247,7 +275,7 @@ impl JobScheduler {
         {
             tracing::warn!(batch_time = time.as_ms(), error = %unlogged, "that a batch failed could not be logged; a restart runs it again");
         }
-        if self.on_failure == OnFailure::Stop || fenced {
+        if self.on_failure == OnFailure::Stop || fenced || error.mark() == Some(Mark::Final) {
             self.halt();
         }
     }

@@ -7,10 +7,7 @@ pub use directory::{ObjectDirectories, TextDirectories};
 use crate::{
     base::{Data, Error, Result, Time},
     dstream::DStream,
-    rdd::{
-        Rdd, Site,
-        task::{Cursor, guarded, run_guarded},
-    },
+    rdd::{Rdd, Site, task::run_guarded},
 };
 use std::sync::Arc;
 
@@ -81,7 +78,8 @@ pub trait Sink<T>: Send + Sync + 'static {
 
     /// Writes one partition of the batch at `time`.
     ///
-    /// The iterator runs the user's functions; a panic in it passes through here.
+    /// The iterator runs the user's functions; a panic in it passes through here. A record that is rejected is given to
+    /// [`put_aside`](crate::put_aside), which says whether the others may be written without it.
     ///
     /// # Errors
     /// Any; the batch is aborted.
@@ -152,11 +150,8 @@ fn attempt<T: Data, S: Sink<T>>(site: Site, rdd: &Rdd<T>, time: Time, sink: &Arc
         sink.begin(time)?;
     }
     let writer = sink.clone();
-    let receipts = rdd.run(site, move |rdd, partition, task| {
-        let cursor = Cursor::default();
-        let mut records = rdd.records(partition, task).inspect(|_| cursor.step());
-        let written = guarded(&site, task, &cursor, || writer.write(time, partition, &mut records));
-        task.expect(written.map_err(|error| in_partition(error, partition)))
+    let receipts = rdd.run_written(site, move |partition, records| {
+        writer.write(time, partition, records).map_err(|error| in_partition(error, partition))
     })?;
     if drives { sink.commit(time, receipts) } else { Ok(()) }
 }
