@@ -164,7 +164,7 @@ pub(super) fn reject<T: Serialize>(
         return Err(Error::internal("a record was to be put aside by a task that cannot"));
     };
     let content = encode::Content::of(value, batch.limits().max_record_bytes);
-    let origin = operator.origin(task.partition);
+    let origin = operator.origin_of_input(task.partition);
     let put = |task: &mut TaskLetters| {
         let mut letter = task.letter(operator.site(), record, told(&error));
         content.write_to(&mut letter);

@@ -134,6 +134,9 @@ pub(crate) trait ErasedRdd: Send + Sync {
 
     /// From where the records of a partition come; `None` if they come from several places.
     fn origin(&self, partition: usize) -> Option<Origin>;
+
+    /// From where the records of the one partition come that a partition is made of.
+    fn origin_of_input(&self, partition: usize) -> Option<Origin>;
 }
 
 pub(crate) struct RddCore<T> {
@@ -174,20 +177,25 @@ impl<T: Data> ErasedRdd for RddCore<T> {
         Rdd { core: self }.finish_checkpoint()
     }
     fn origin(&self, partition: usize) -> Option<Origin> {
-        let parents = self.node.parents();
-        if parents.is_empty() {
+        if self.node.parents().is_empty() {
             let (source, exact) = self.node.source(partition).unwrap_or_else(|| (self.site.to_string(), true));
             return Some(Origin { source, read_by: (self.id, partition), exact, through: Vec::new() });
         }
-        let mut read = parents.iter().enumerate().flat_map(|(index, parent)| {
-            self.node.parent_partitions(index, partition).into_iter().map(move |partition| (parent, partition))
-        });
-        let (Some((Parent::Narrow(parent), of_parent)), None) = (read.next(), read.next()) else { return None };
-        let mut origin = parent.origin(of_parent)?;
+        let mut origin = self.origin_of_input(partition)?;
         // What is kept may have been computed by another task, which knows what it put aside.
         origin.exact &= self.node.is_one_to_one() && !self.storage.is_active();
         origin.through.push(self.id);
         Some(origin)
+    }
+    fn origin_of_input(&self, partition: usize) -> Option<Origin> {
+        let parents = self.node.parents();
+        let mut read = parents.iter().enumerate().flat_map(|(index, parent)| {
+            self.node.parent_partitions(index, partition).into_iter().map(move |partition| (parent, partition))
+        });
+        match (read.next(), read.next()) {
+            (Some((Parent::Narrow(parent), partition)), None) => parent.origin(partition),
+            _ => None,
+        }
     }
 }
 
