@@ -13,7 +13,7 @@ pub(crate) use origin::Origin;
 
 use super::{
     node::{ErasedRdd, Site},
-    task::{BoxError, TaskContext},
+    task::BoxError,
 };
 use crate::base::{
     Error, Result,
@@ -32,6 +32,7 @@ thread_local! {
 struct At {
     operator: u64,
     site: Site,
+    partition: usize,
     record: u64,
     /// How many letters were put aside there by [`put_aside`].
     letters: u32,
@@ -40,7 +41,6 @@ struct At {
 /// What the task of this thread has put aside.
 struct TaskLetters {
     batch: Arc<BatchLetters>,
-    partition: usize,
     found: Letters,
     at: Option<At>,
     /// How many records of each source were read.
@@ -60,10 +60,10 @@ impl TaskLetters {
     }
 
     /// A letter of what is known here.
-    fn letter(&self, operator: Site, record: u64, error: String) -> DeadLetter {
-        let (batch_time, partition) = (self.batch.time(), self.partition as u64);
+    fn letter(&self, operator: Site, place: &Place, error: String) -> DeadLetter {
         let mut letter = DeadLetter::default();
-        (letter.batch_time, letter.partition, letter.record) = (batch_time, partition, record);
+        (letter.batch_time, letter.partition, letter.record) =
+            (self.batch.time(), place.partition as u64, place.record);
         (letter.operator, letter.error) = (operator.to_string(), error);
         letter
     }
@@ -74,9 +74,9 @@ fn with<R>(f: impl FnOnce(&mut TaskLetters) -> R) -> Option<R> {
 }
 
 /// A task that may put records aside begins on this thread.
-pub(crate) fn begin(batch: &Arc<BatchLetters>, partition: usize) {
+pub(crate) fn begin(batch: &Arc<BatchLetters>) {
     let batch = batch.clone();
-    let task = TaskLetters { batch, partition, found: Letters::new(), at: None, read: HashMap::new(), keeps: true };
+    let task = TaskLetters { batch, found: Letters::new(), at: None, read: HashMap::new(), keeps: true };
     TASK.set(Some(task));
 }
 
@@ -100,16 +100,16 @@ pub(crate) fn driving(
         }
     }
     let _end = End;
-    begin(batch, 0);
-    with(|task| (task.keeps, task.at) = (keeps, Some(At { operator, site, record: 0, letters: 0 })));
+    begin(batch);
+    with(|task| (task.keeps, task.at) = (keeps, Some(At { operator, site, partition: 0, record: 0, letters: 0 })));
     f()?;
     batch.keep(end());
     Ok(())
 }
 
-/// The task has come to this record of an operator.
-pub(crate) fn at(operator: u64, site: Site, record: u64) {
-    with(|task| task.at = Some(At { operator, site, record, letters: 0 }));
+/// The task has come to this record of a partition of an operator, which it may compute several of.
+pub(crate) fn at(operator: u64, site: Site, partition: usize, record: u64) {
+    with(|task| task.at = Some(At { operator, site, partition, record, letters: 0 }));
 }
 
 /// The task has read so many more records of a source.
@@ -144,13 +144,13 @@ fn told(error: &BoxError) -> String {
     Told(&**error).to_string()
 }
 
-/// Puts aside a record on which an operator failed.
+/// Puts aside the record number `record` of a partition, on which an operator failed.
 ///
 /// # Errors
 /// If the batch has put aside too many; or the error itself, if it is one that no record is to blame for.
 pub(super) fn reject<T: Serialize>(
     operator: &dyn ErasedRdd,
-    task: &TaskContext,
+    partition: usize,
     record: u64,
     value: &T,
     error: BoxError,
@@ -164,14 +164,15 @@ pub(super) fn reject<T: Serialize>(
         return Err(Error::internal("a record was to be put aside by a task that cannot"));
     };
     let content = encode::Content::of(value, batch.limits().max_record_bytes);
-    let origin = operator.origin_of_input(task.partition);
+    let origin = operator.origin_of_input(partition);
     let put = |task: &mut TaskLetters| {
-        let mut letter = task.letter(operator.site(), record, told(&error));
+        let place = Place { operator: operator.id(), partition, record, nth: 0 };
+        let mut letter = task.letter(operator.site(), &place, told(&error));
         content.write_to(&mut letter);
         if let Some(origin) = origin {
             origin.write_to(&mut letter, &task.found, &task.read);
         }
-        task.add(Place { operator: operator.id(), partition: task.partition, record, nth: 0 }, letter)
+        task.add(place, letter)
     };
     with(put).unwrap_or(Ok(()))
 }
@@ -223,8 +224,8 @@ pub fn put_aside<T: Serialize + ?Sized>(record: &T, error: impl Into<BoxError>) 
         let Some(at) = &mut task.at else { return Err(error.clone()) };
         at.letters += 1;
         let at = *at;
-        let place = Place { operator: at.operator, partition: task.partition, record: at.record, nth: at.letters };
-        let mut letter = task.letter(at.site, at.record, Told(&error).to_string());
+        let place = Place { operator: at.operator, partition: at.partition, record: at.record, nth: at.letters };
+        let mut letter = task.letter(at.site, &place, Told(&error).to_string());
         content.write_to(&mut letter);
         task.add(place, letter)
     };

@@ -84,7 +84,7 @@ impl<T: Data, F: Kind> Narrow<T, F> {
     where
         I: IntoIterator + 'a,
     {
-        Box::new(OneByOne::new(self.parent.chunks(partition, task), task, operator, f))
+        Box::new(OneByOne::new(self.parent.chunks(partition, task), task, (operator, partition), f))
     }
 }
 
@@ -266,7 +266,7 @@ where
         let (cursor, mut taken) = (Cursor::default(), 0);
         let chunks = Box::new(self.parent.chunks(partition, task).inspect(move |chunk| {
             taken += chunk.len() as u64;
-            aside::at(operator.id(), self.site, taken);
+            aside::at(operator.id(), self.site, partition, taken);
         }));
         let mut made = guarded(&self.site, task, &cursor, || (self.f.0)(partition, chunks, task));
         Box::new(std::iter::from_fn(move || guarded(&self.site, task, &cursor, || made.next())))

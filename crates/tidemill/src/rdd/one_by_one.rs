@@ -23,6 +23,7 @@ pub(super) struct OneByOne<'a, T, I: IntoIterator, F> {
     site: Site,
     task: &'a TaskContext,
     operator: &'a dyn ErasedRdd,
+    partition: usize,
     cursor: Cursor,
     records: std::vec::IntoIter<T>,
     /// What is left of a record that becomes too many.
@@ -30,16 +31,21 @@ pub(super) struct OneByOne<'a, T, I: IntoIterator, F> {
 }
 
 impl<'a, T: Data, I: IntoIterator, F: Fn(T) -> I> OneByOne<'a, T, I, F> {
-    pub(super) fn new(chunks: Chunks<'a, T>, task: &'a TaskContext, operator: &'a dyn ErasedRdd, f: F) -> Self {
+    pub(super) fn new(
+        chunks: Chunks<'a, T>,
+        task: &'a TaskContext,
+        (operator, partition): (&'a dyn ErasedRdd, usize),
+        f: F,
+    ) -> Self {
         let (site, cursor, records) = (operator.site(), Cursor::default(), Vec::new().into_iter());
-        Self { chunks, f, site, task, operator, cursor, records, rest: None }
+        Self { chunks, f, site, task, operator, partition, cursor, records, rest: None }
     }
 
     fn next_record(&mut self) -> Option<T> {
         loop {
             if let Some(record) = self.records.next() {
                 self.cursor.step();
-                aside::at(self.operator.id(), self.site, self.cursor.record());
+                aside::at(self.operator.id(), self.site, self.partition, self.cursor.record());
                 return Some(record);
             }
             self.records = self.chunks.next()?.into_iter();
@@ -48,7 +54,7 @@ impl<'a, T: Data, I: IntoIterator, F: Fn(T) -> I> OneByOne<'a, T, I, F> {
 
     /// Appends what becomes of one record; nothing, if it is put aside.
     fn process(&mut self, record: T, out: &mut Vec<I::Item>) {
-        let Self { f, site, task, operator, cursor, rest, .. } = self;
+        let Self { f, site, task, operator, partition, cursor, rest, .. } = self;
         let copy = guarded(site, task, cursor, || record.clone());
         let before = out.len();
         let made = catch_unwind(AssertUnwindSafe(|| {
@@ -64,7 +70,7 @@ impl<'a, T: Data, I: IntoIterator, F: Fn(T) -> I> OneByOne<'a, T, I, F> {
             Err(panic) => {
                 let error = of_record(panic);
                 guarded(site, task, cursor, || out.truncate(before));
-                task.expect(aside::reject(*operator, task, cursor.record(), &copy, error));
+                task.expect(aside::reject(*operator, *partition, cursor.record(), &copy, error));
             }
         }
         guarded(site, task, cursor, || drop(copy));

@@ -236,7 +236,7 @@ pub(crate) fn run_counted_task<R>(
 ) -> Result<(R, Updates), Error> {
     IN_TASK.set(true);
     if let Some(letters) = &task.letters {
-        aside::begin(letters.batch(), task.partition);
+        aside::begin(letters.batch());
     }
     let outcome = catch_unwind(AssertUnwindSafe(|| f(task)));
     IN_TASK.set(false);

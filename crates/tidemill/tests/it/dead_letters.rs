@@ -141,6 +141,31 @@ fn a_stream_that_two_outputs_compute_leaves_each_letter_once_and_two_operators_o
 }
 
 #[test]
+fn letters_name_the_partition_of_the_operator_whatever_the_task_computes() -> Result<()> {
+    type Program = fn(DStream<String>) -> DStream<i32>;
+    let programs: [Program; 2] = [
+        |words| words.try_map(|word| word.parse::<i32>()).transform(|rdd, _| rdd.coalesce(1)),
+        |words| {
+            words
+                .map(|word| number(&format!("0{word}")))
+                .filter(|_| false)
+                .union(&words.try_map(|word| word.parse::<i32>()))
+        },
+    ];
+    for program in programs {
+        let lettered = Lettered::new(enabled());
+        let words = lettered.test.stream(vec![strings(&["1", "x", "3", "y"])]);
+        lettered.test.collect(&program(words));
+        lettered.test.run(1)?;
+        let letters = lettered.letters()?.into_iter().filter(|letter| letter.operator.starts_with("try_map"));
+        let places: Vec<_> =
+            letters.map(|letter| (letter.partition, letter.record, letter.offset, letter.exact)).collect();
+        assert_eq!(places, [(0, 2, Some(2), true), (1, 2, Some(2), true)]);
+    }
+    Ok(())
+}
+
+#[test]
 fn letters_tell_the_place_in_the_source_as_exactly_as_it_is_known() -> Result<()> {
     type Program = fn(DStream<i32>) -> DStream<i32>;
     const DIRECT: Program = |numbers| numbers.map(|n| n + 1).try_map(five);

@@ -137,7 +137,7 @@ impl<T: Data> Rdd<T> {
             let mut records = rdd.records(partition, task).inspect(|_| {
                 cursor.step();
                 if puts_aside {
-                    aside::at(operator, site, cursor.record());
+                    aside::at(operator, site, partition, cursor.record());
                 }
             });
             task.expect(guarded(&site, task, &cursor, || f(partition, &mut records)))
