@@ -356,3 +356,6 @@ pub enum Misuse {
         operation: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

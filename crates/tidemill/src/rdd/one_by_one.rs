@@ -60,8 +60,7 @@ impl<'a, T: Data, I: IntoIterator, F: Fn(T) -> I> OneByOne<'a, T, I, F> {
         let made = catch_unwind(AssertUnwindSafe(|| {
             let mut items = f(record).into_iter();
             while out.len() - before < MOST {
-                let Some(item) = items.next() else { return None };
-                out.push(item);
+                out.push(items.next()?);
             }
             Some(items)
         }));

@@ -9,7 +9,7 @@ use std::{
     },
 };
 use tidemill::{
-    Config, Context, ContextState, Error, Result, StreamingContext,
+    Config, Context, ContextState, Error, Interrupt, Result, StreamingContext,
     base::{clock::Stopwatch, storage::MemoryStorage},
     keys, milliseconds, seconds,
     testing::TestContext,
@@ -107,7 +107,10 @@ fn endless() -> Result<()> {
     let config = Config::new().set(keys::MASTER, "local[2]").set(keys::BATCH_TIMEOUT, "200ms");
     let ssc = StreamingContext::new(&Context::new(config)?, milliseconds(10))?;
     let on_driver = std::env::var_os("TIDEMILL_TEST_ON_DRIVER").is_some();
-    let endless = || std::iter::repeat(0).for_each(|_| std::hint::spin_loop());
+    let endless = || {
+        let never = Interrupt::new();
+        while !never.wait_timeout(seconds(1)) {}
+    };
     if on_driver {
         ssc.generate_stream(1, |n| n).foreach_rdd(move |_, _| {
             endless();
