@@ -33,13 +33,13 @@ pub mod testing;
 
 pub use base::{
     Clock, Config, ConfigKey, Data, Error, ErrorKind, Interrupt, Interval, Key, ManualClock, Misuse, Result, Show,
-    Shown, SystemClock, Text, Time, keys, milliseconds, minutes, seconds,
+    Shown, SystemClock, Text, Time, dead_letters, exit, keys, milliseconds, minutes, seconds,
 };
 pub use context::{Context, StreamingContext};
 pub use dstream::{ContextState, DStream, Guarantee, MapWithStateDStream, State, StateOptions, StateSpec};
 pub use rdd::{
     Accumulator, BoxError, Broadcast, HashPartitioner, IntoPartitioner, LocalIter, Number, Partitioner, PartitionerRef,
-    RangePartitioner, Rdd, StatCounter, StorageLevel,
+    RangePartitioner, Rdd, StatCounter, StorageLevel, put_aside,
 };
 pub use scheduler::{
     BatchCompleted, BatchInfo, BatchStarted, BatchSubmitted, OutputOperationCompleted, OutputOperationInfo,

@@ -148,6 +148,25 @@ fn state_and_windows_give_the_same_answers() {
 }
 
 #[test]
+fn every_process_keeps_the_records_that_it_puts_aside_and_all_count_together() {
+    let ended = succeed(3, "put aside");
+    assert_eq!(ended.said_by(0), ["put aside 6", "letters [Some(\"1\"), Some(\"7\"), Some(\"20\")]"]);
+    assert_eq!(ended.said_by(1), ["letters [Some(\"3\"), Some(\"9\")]"]);
+    assert_eq!(ended.said_by(2), ["letters [Some(\"5\")]"]);
+    let ended = run(3, "over budget");
+    assert_eq!(ended.code, Some(3), "{}", ended.errors);
+    for process in 0..3 {
+        let said = ended.said_by(process);
+        assert!(
+            said.iter().any(|said| said.contains("tidemill.deadLetter.maxPerBatch")),
+            "{:?} {}",
+            ended.said,
+            ended.errors
+        );
+    }
+}
+
+#[test]
 fn threads_of_one_program_run_jobs_in_an_order_that_all_processes_keep() {
     let (alone, together) = (succeed(1, "threads"), succeed(3, "threads"));
     assert_eq!(alone.said_by(0), ["threads [145, 145] accumulated 1000"]);

@@ -7,7 +7,13 @@ use std::{
     time::Duration,
 };
 use tidemill::{
-    Config, Context, Error, Result, StreamingContext, Time, base::clock::Stopwatch, engine::cluster::ClusterConfig,
+    Config, Context, Error, Result, StreamingContext, Time,
+    base::{
+        clock::Stopwatch,
+        storage::{MemoryStorage, StorageRef},
+    },
+    dead_letters,
+    engine::cluster::ClusterConfig,
     keys, milliseconds,
 };
 
@@ -23,6 +29,8 @@ fn program() {
         "stream" => stream(),
         "socket" => socket(),
         "stateful" => stateful(),
+        "put aside" => put_aside(1_000),
+        "over budget" => put_aside(3),
         "threads" => threads(),
         "failing task" => failing_task(),
         "failing output" => failing_output(),
@@ -244,6 +252,38 @@ fn stateful() -> Result<()> {
     ssc.stop_gracefully()?;
     answers.lock().unwrap().iter().take(6).for_each(|batch| say(&format!("state {batch:?}")));
     Ok(std::fs::remove_dir_all(folder)?)
+}
+
+/// Five records of one batch are put aside by whoever computes them, and one by a function of the driver.
+fn put_aside(budget: usize) -> Result<()> {
+    let config = config().set(keys::QUEUE_STREAM_ALLOW_CHECKPOINT, true).set(keys::DEAD_LETTER_ENABLED, true);
+    let config = config.set(keys::DEAD_LETTER_MAX_PER_BATCH, budget).set(keys::BATCH_ON_FAILURE, "continue");
+    let ssc = StreamingContext::new(&Context::new(config)?, milliseconds(20))?;
+    let storage = MemoryStorage::new();
+    ssc.checkpoint_to(Arc::new(storage.clone()))?;
+    let (numbers, queue) = ssc.queue_stream::<i64>(true);
+    queue.push(ssc.context().range(0, 10, 1, 5));
+    numbers.map(|n| if n % 2 == 1 { panic!("odd") } else { n }).foreach_rdd(|rdd, _| match rdd.count()? {
+        0 => Ok(()),
+        _ => tidemill::put_aside(&rdd.reduce(|a, b| a + b)?, "the driver does not like it"),
+    });
+    ssc.start()?;
+    let watch = Stopwatch::start();
+    let done = || ssc.progress().dead_letters >= 6;
+    while index() == 0 && !done() && watch.elapsed() < Duration::from_secs(20) {
+        ssc.await_termination_or_timeout(milliseconds(5))?;
+    }
+    if index() == 0 {
+        say(&format!("put aside {}", ssc.progress().dead_letters));
+    }
+    ssc.stop_gracefully()?;
+    ssc.await_termination()?;
+    let storage: StorageRef = Arc::new(storage);
+    for file in storage.list("dead-letters")? {
+        let letters = dead_letters::read(&storage, &file.name)?;
+        say(&format!("letters {:?}", letters.iter().map(|letter| letter.text.as_deref()).collect::<Vec<_>>()));
+    }
+    Ok(())
 }
 
 /// Two threads of the program run jobs at a time, over one dataset whose shuffle only one of them has to run.

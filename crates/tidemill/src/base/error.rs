@@ -1,6 +1,6 @@
 //! The one public error type. Kinds tell the caller what to do; messages tell a person what happened.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error as StdError, fmt, process::ExitCode, sync::Arc};
 
 /// `Result` with the house's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -36,6 +36,18 @@ pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    mark: Option<Mark>,
+}
+
+/// What is to be known of an error beyond its kind; it holds for every error that has a marked one as a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// It came up while batches ran, and not because the program was declared or configured wrongly.
+    Running,
+    /// A checkpoint does not let the program go on.
+    Checkpoint,
+    /// No try and no later batch can make it good: the program stops, whatever is configured.
+    Final,
 }
 
 macro_rules! constructors {
@@ -50,7 +62,7 @@ macro_rules! constructors {
 impl Error {
     /// An error of the given kind.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, mark: None }
     }
 
     constructors! {
@@ -113,6 +125,44 @@ impl Error {
         self.kind == ErrorKind::Unavailable
     }
 
+    /// The same error with a mark, unless it has one.
+    #[must_use]
+    pub(crate) fn marked(mut self, mark: Mark) -> Self {
+        self.mark = self.mark().or(Some(mark));
+        self
+    }
+
+    /// Its mark, or that of what caused it.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        let mut source = self.source();
+        let mut mark = self.mark;
+        while let (None, Some(error)) = (mark, source) {
+            mark = error.downcast_ref::<Self>().and_then(|error| error.mark);
+            source = error.source();
+        }
+        mark
+    }
+
+    /// The code that a process should end with because of this error: 2 if the program is declared or configured wrongly,
+    /// 3 if its checkpoint does not let it go on (another program has it, it does not fit, it is damaged), 1 for all else.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::{StreamingContext, seconds};
+    /// let ssc = StreamingContext::local(1, seconds(1))?;
+    /// let error = ssc.start().expect_err("there is no output");
+    /// assert_eq!(error.exit_code(), 2);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    pub fn exit_code(&self) -> u8 {
+        match self.mark() {
+            Some(Mark::Checkpoint) => 3,
+            Some(Mark::Running | Mark::Final) => 1,
+            None if self.kind == ErrorKind::Invalid || self.misuse().is_some() => 2,
+            None => 1,
+        }
+    }
+
     /// The misuse behind it, where it is one of those the API knows by name.
     pub fn misuse(&self) -> Option<&Misuse> {
         self.source.as_deref().and_then(|source| source.downcast_ref())
@@ -127,15 +177,55 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.kind, self.message)?;
-        let mut source = self.source();
+        write!(f, "{:?}: {}", self.kind, Told(self))
+    }
+}
+
+/// An error with all that caused it, each on a line of its own.
+pub(crate) struct Told<'a>(pub(crate) &'a (dyn StdError + 'static));
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.0.to_string();
+        f.write_str(&first)?;
+        let mut source = self.0.source();
         while let Some(error) = source {
-            if error.to_string() != self.message {
-                write!(f, "\n  caused by: {error}")?;
+            let text = error.to_string();
+            if text != first {
+                write!(f, "\n  caused by: {text}")?;
             }
             source = error.source();
         }
         Ok(())
+    }
+}
+
+/// How a process ends with what its program came to: an error is printed with all that caused it, and its
+/// [code](Error::exit_code) is the process's.
+///
+/// # Examples
+/// ```no_run
+/// use std::process::ExitCode;
+/// use tidemill::{Result, StreamingContext, seconds};
+///
+/// fn main() -> ExitCode {
+///     tidemill::exit(run())
+/// }
+///
+/// fn run() -> Result<()> {
+///     let ssc = StreamingContext::local(2, seconds(1))?;
+///     ssc.text_file_stream("logs").print(10);
+///     ssc.start()?;
+///     ssc.await_termination()
+/// }
+/// ```
+pub fn exit(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", Told(&error));
+            ExitCode::from(error.exit_code())
+        }
     }
 }
 
@@ -266,3 +356,6 @@ pub enum Misuse {
         operation: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

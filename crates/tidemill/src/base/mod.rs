@@ -2,9 +2,11 @@
 
 pub mod clock;
 pub mod config;
+pub mod dead_letters;
 pub(crate) mod durable;
 pub mod error;
 pub mod files;
+pub(crate) mod sealed;
 pub mod show;
 pub mod storage;
 pub mod text;
@@ -13,7 +15,7 @@ pub mod time;
 
 pub use clock::{Clock, Interrupt, ManualClock, SystemClock};
 pub use config::{Config, ConfigKey, keys};
-pub use error::{Error, ErrorKind, Misuse, Result};
+pub use error::{Error, ErrorKind, Misuse, Result, exit};
 pub use show::{Show, Shown};
 pub use text::Text;
 pub use time::{Interval, Time, milliseconds, minutes, seconds};

@@ -69,8 +69,9 @@ pub(crate) struct Commit {
     pub(crate) state: Vec<StateSource>,
     /// By the uid of the output: what its sink prepared for this batch.
     pub(crate) sinks: BTreeMap<String, Vec<u8>>,
-    /// The file of records that were put aside in this batch.
-    pub(crate) dead_letters: Option<String>,
+    /// The files of records that were put aside in this batch, one for each process that has any.
+    pub(crate) dead_letters: Vec<String>,
+    /// How many they are.
     pub(crate) dead_letter_count: u64,
 }
 

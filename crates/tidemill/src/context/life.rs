@@ -87,6 +87,13 @@ impl Inner {
         self.scheduler.get().is_some_and(|scheduler| scheduler.follows())
     }
 
+    /// Stops a program that runs no more batches because one failed. Others are told by process 0.
+    pub(super) fn stop_if_halted(self: &Arc<Self>) {
+        if !self.follows() && self.scheduler.get().is_some_and(|scheduler| scheduler.is_halted()) {
+            log_failure(self.stop(None));
+        }
+    }
+
     fn stop_now(&self, drain: Option<Duration>) -> Result<()> {
         let _transition = self.transition();
         if self.graph.phase() != ContextState::Active {

@@ -411,7 +411,8 @@ impl StreamingContext {
     /// Waits until the context is stopped.
     ///
     /// # Errors
-    /// The latest error of a batch or receiver; the context goes on running.
+    /// The latest error of a batch or receiver. The context goes on running, unless that error ended the program
+    /// (`tidemill.batch.onFailure` is `stop`, which it is by default with a checkpoint): then it is stopped here.
     ///
     /// # Examples
     /// ```
@@ -425,7 +426,11 @@ impl StreamingContext {
     /// # Ok::<(), tidemill::Error>(())
     /// ```
     pub fn await_termination(&self) -> Result<()> {
-        self.await_scheduler(None).map(drop)
+        let outcome = self.await_scheduler(None).map(drop);
+        if outcome.is_err() {
+            self.inner.stop_if_halted();
+        }
+        outcome
     }
 
     /// Waits until the context is stopped (true), for at most `timeout` (false).

@@ -10,6 +10,7 @@ pub(crate) mod output;
 pub(crate) mod state;
 
 mod combine;
+mod fallible;
 mod guarantee;
 mod identity;
 mod join;

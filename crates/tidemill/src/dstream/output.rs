@@ -6,10 +6,7 @@ use super::{
 };
 use crate::{
     base::{Data, Error, Result, Time},
-    rdd::{
-        Rdd, Site,
-        task::{Cursor, guarded},
-    },
+    rdd::{Rdd, Site},
 };
 use std::sync::{
     Arc, OnceLock,
@@ -193,13 +190,11 @@ impl<T: Data> DStream<T> {
         let (site, f) = (Site::here("for_each_partition"), Arc::new(f));
         self.output(site, move |rdd, time| {
             let f = f.clone();
-            rdd.run(site, move |rdd, partition, task| {
-                let cursor = Cursor::default();
-                let mut records = rdd.records(partition, task).inspect(|_| cursor.step());
-                let ended = guarded(&site, task, &cursor, || f(partition, &mut records, time));
-                task.expect(ended.map_err(|error| error.into().context(format_args!("partition {partition}"))));
-            })
-            .map(drop)
+            let in_partition = |error: E, partition| error.into().context(format_args!("partition {partition}"));
+            let write = move |partition, records: &mut dyn Iterator<Item = T>| {
+                f(partition, records, time).map_err(|error| in_partition(error, partition))
+            };
+            rdd.run_written(site, write).map(drop)
         });
     }
 }

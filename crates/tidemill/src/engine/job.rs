@@ -176,7 +176,7 @@ impl RunningJob {
     fn run_map(&self, stage: usize, partition: usize, send: &mut dyn FnMut(Envelope)) -> Result<()> {
         let shuffle = &self.job.shuffles[stage].shuffle;
         let codec = shuffle.codec();
-        let task = TaskContext::new(partition, self.job.scope);
+        let task = TaskContext::tracked(partition, self.job.scope, shuffle.site(), &self.job.tracking);
         let ((), updates) = run_counted_task(&task, |task| {
             shuffle.write(partition, task, &mut |target, payload| {
                 let process = self.topology.home(target);
@@ -192,7 +192,7 @@ impl RunningJob {
     fn run_result(&self, position: usize, send: &mut dyn FnMut(Envelope)) -> Result<()> {
         let stage = &self.job.result;
         let partition = stage.partitions[position];
-        let task = TaskContext::new(partition, self.job.scope);
+        let task = TaskContext::tracked(partition, self.job.scope, self.job.site, &self.job.tracking);
         let (payload, updates) = run_counted_task(&task, |task| {
             let payload = (stage.run)(partition, task);
             if self.topology.processes > 1 {

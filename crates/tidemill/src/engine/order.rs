@@ -1,7 +1,7 @@
 //! What the processes of a cluster tell each other about jobs, in the encoding of the control channel.
 
 use crate::{
-    base::{Error, ErrorKind, Result, Time},
+    base::{Error, ErrorKind, Result, Time, error::Mark},
     rdd::{Lane, Turn},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -14,7 +14,10 @@ mod tests;
 pub(super) struct Failure {
     kind: u8,
     message: String,
+    mark: u8,
 }
+
+const MARKS: [Mark; 3] = [Mark::Running, Mark::Checkpoint, Mark::Final];
 
 const KINDS: [ErrorKind; 6] = [
     ErrorKind::Invalid,
@@ -28,14 +31,18 @@ const KINDS: [ErrorKind; 6] = [
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
         let kind = KINDS.iter().position(|kind| *kind == error.kind()).unwrap_or(KINDS.len() - 1);
-        Self { kind: kind as u8, message: error.to_string() }
+        // 0 is for none.
+        let mark = MARKS.iter().position(|mark| Some(*mark) == error.mark()).map_or(0, |mark| mark as u8 + 1);
+        Self { kind: kind as u8, message: error.to_string(), mark }
     }
 }
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let kind = KINDS.get(usize::from(failure.kind)).copied().unwrap_or(ErrorKind::Internal);
-        Error::new(kind, failure.message)
+        let error = Error::new(kind, failure.message);
+        let mark = usize::from(failure.mark).checked_sub(1).and_then(|mark| MARKS.get(mark));
+        mark.map_or(error.clone(), |mark| error.marked(*mark))
     }
 }
 

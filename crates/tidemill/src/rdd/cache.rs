@@ -1,6 +1,7 @@
 //! Partitions that are kept once they were computed: in memory, on disk, or in a checkpoint.
 
 use super::{
+    aside::{self, Letters},
     checkpoint::Checkpoint,
     chunk::{Chunks, cloned},
     node::Rdd,
@@ -9,9 +10,12 @@ use super::{
     task::TaskContext,
 };
 use crate::base::{Data, Error, Result};
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicU8, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
 };
 
 #[cfg(test)]
@@ -80,6 +84,8 @@ pub(crate) struct BlockStore<T> {
     /// Whether a partition may be kept or is to be; most Rdds never are, and this is all they pay.
     active: AtomicBool,
     blocks: Vec<Mutex<Option<Kept<T>>>>,
+    /// What was put aside while a partition was computed: whoever reads it from here has put the same aside.
+    letters: Mutex<BTreeMap<usize, Letters>>,
     pins: Mutex<Pins>,
     checkpoint: OnceLock<Checkpoint>,
 }
@@ -94,6 +100,7 @@ impl<T: Data> BlockStore<T> {
             level: AtomicU8::new(0),
             active: AtomicBool::new(false),
             blocks: (0..partitions).map(|_| Mutex::default()).collect(),
+            letters: Mutex::default(),
             pins: Mutex::default(),
             checkpoint: OnceLock::new(),
         }
@@ -131,6 +138,7 @@ impl<T: Data> BlockStore<T> {
 
     fn forget(&self) {
         self.blocks.iter().for_each(|block| *lock(block) = None);
+        lock(&self.letters).clear();
         self.active.store(self.checkpoint.get().is_some(), Ordering::Release);
     }
 
@@ -174,6 +182,26 @@ impl<T: Data> BlockStore<T> {
 
     /// A partition from where it is kept; or computed, and kept where it is to be.
     pub(crate) fn get_or_compute<'a>(
+        &'a self,
+        session: &Session,
+        partition: usize,
+        task: &'a TaskContext,
+        compute: impl FnOnce() -> Chunks<'a, T>,
+    ) -> Chunks<'a, T> {
+        if !task.puts_aside() {
+            return self.get_or_keep(session, partition, task, compute);
+        }
+        if let Some(letters) = lock(&self.letters).get(&partition) {
+            task.expect(aside::repeat(letters));
+        }
+        let (chunks, letters) = aside::noted(|| self.get_or_keep(session, partition, task, compute));
+        if !letters.is_empty() {
+            lock(&self.letters).insert(partition, letters);
+        }
+        chunks
+    }
+
+    fn get_or_keep<'a>(
         &'a self,
         session: &Session,
         partition: usize,

@@ -5,7 +5,7 @@ use super::{
     node::{ErasedRdd, Parent, Rdd, Site},
     session::Session,
     shuffle::ErasedShuffle,
-    task::{JobScope, TaskContext, in_task},
+    task::{JobScope, TaskContext, Tracking, in_task},
     turn::Turn,
 };
 use crate::base::{Data, Error, Result};
@@ -123,6 +123,7 @@ pub(crate) struct Job {
     pub(crate) site: Site,
     pub(crate) scope: JobScope,
     pub(crate) turn: Option<Turn>,
+    pub(crate) tracking: Tracking,
     pub(crate) shuffles: Vec<ShuffleStage>,
     pub(crate) result: ResultStage,
 }
@@ -174,7 +175,8 @@ impl<T: Data> Rdd<T> {
             run: Box::new(move |partition, task| Arc::new(f(&rdd, partition, task)) as Payload),
             codec: PayloadCodec::of::<R>(),
         };
-        let job = Job { site, scope: Session::scope(), turn, shuffles, result };
+        let tracking = self.session().tracking();
+        let job = Job { site, scope: Session::scope(), turn, tracking, shuffles, result };
         let output = self.run_job(job, &locks)?;
         drop(locks);
         let results = output.results.into_iter().map(take::<R>).collect::<Result<_>>()?;
@@ -185,11 +187,15 @@ impl<T: Data> Rdd<T> {
         self.session().extensions.jobs.fetch_add(1, Ordering::Relaxed);
         let shuffles: Vec<_> = job.shuffles.iter().map(|stage| stage.shuffle.clone()).collect();
         shuffles.iter().for_each(|shuffle| shuffle.reset());
+        let letters = job.tracking.letters.clone();
         let outcome = self.session().runner().run(job);
         for shuffle in shuffles {
             if outcome.is_ok() { shuffle.complete() } else { shuffle.reset() }
         }
         let mut output = outcome?;
+        if let Some(letters) = letters {
+            letters.keep();
+        }
         self.session().apply_updates(std::mem::take(&mut output.updates))?;
         Ok(output)
     }

@@ -13,6 +13,8 @@
 //! same result, however many workers there are.
 
 mod accumulator;
+pub(crate) mod aside;
+mod at_work;
 mod broadcast;
 mod cache;
 mod checkpoint;
@@ -20,6 +22,7 @@ pub(crate) mod chunk;
 pub(crate) mod files;
 mod job;
 mod node;
+mod one_by_one;
 mod partitioner;
 mod session;
 pub(crate) mod shuffle;
@@ -34,6 +37,7 @@ mod cartesian;
 mod coalesce;
 mod cogroup;
 mod every_process;
+pub(crate) mod fallible;
 mod group;
 mod index;
 mod join;
@@ -64,6 +68,7 @@ pub(crate) mod combiner {
 pub use accumulator::Accumulator;
 pub(crate) use accumulator::Updates;
 pub use action::{LocalIter, Number, StatCounter};
+pub use aside::put_aside;
 pub use broadcast::Broadcast;
 pub use cache::StorageLevel;
 pub(crate) use every_process::in_every_process;

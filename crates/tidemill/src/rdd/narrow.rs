@@ -1,8 +1,10 @@
 //! Transformations that need no shuffle: each partition is made from the same partition of one parent.
 
 use super::{
+    aside,
     chunk::{CHUNK_RECORDS, Chunked, Chunks},
-    node::{Lineage, Parent, Rdd, RddNode, Site},
+    node::{ErasedRdd, Lineage, Parent, Rdd, RddNode, Site},
+    one_by_one::OneByOne,
     partitioner::PartitionerId,
     task::{Cursor, TaskContext, guarded},
 };
@@ -17,7 +19,7 @@ pub(crate) struct Narrow<T, F> {
     f: F,
 }
 
-impl<T: Data, F: Send + Sync> Lineage for Narrow<T, F> {
+impl<T: Data, F: Kind> Lineage for Narrow<T, F> {
     fn partitions(&self) -> usize {
         self.parent.num_partitions()
     }
@@ -27,30 +29,131 @@ impl<T: Data, F: Send + Sync> Lineage for Narrow<T, F> {
     fn partitioner(&self) -> Option<PartitionerId> {
         self.parent.partitioner_id().filter(|_| self.keeps_partitioner)
     }
+    fn is_one_to_one(&self) -> bool {
+        F::ONE_TO_ONE
+    }
 }
 
-/// Rewrites one chunk at a time.
-struct PerChunk<F>(F);
+/// What kind of function a narrow node has.
+pub(crate) trait Kind: Send + Sync {
+    /// Whether it makes one record of each.
+    const ONE_TO_ONE: bool = false;
+}
+
+/// Makes one record of each.
+struct EachMapped<F>(F);
+/// Keeps some records.
+struct Kept<F>(F);
+/// Makes one value of each.
+struct EachValue<F>(F);
 /// Makes any number of records of each record.
 struct PerRecord<F, I>(F, PhantomData<fn() -> I>);
 /// Makes the chunks of a partition of the parent's chunks.
 struct PerPartition<F>(F);
 
-impl<T: Data, U: Data, F> RddNode<U> for Narrow<T, PerChunk<F>>
-where
-    F: Fn(Vec<T>, &Cursor) -> Vec<U> + Send + Sync,
-{
-    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, U> {
+impl<F: Send + Sync> Kind for EachMapped<F> {
+    const ONE_TO_ONE: bool = true;
+}
+impl<F: Send + Sync> Kind for Kept<F> {}
+impl<F: Send + Sync> Kind for EachValue<F> {
+    const ONE_TO_ONE: bool = true;
+}
+impl<F: Send + Sync, I> Kind for PerRecord<F, I> {}
+impl<F: Send + Sync> Kind for PerPartition<F> {}
+
+impl<T: Data, F: Kind> Narrow<T, F> {
+    /// Rewrites one chunk at a time; `f` steps the cursor for each record.
+    fn by_chunks<'a, U>(
+        &'a self,
+        partition: usize,
+        task: &'a TaskContext,
+        f: impl Fn(Vec<T>, &Cursor) -> Vec<U> + 'a,
+    ) -> Chunks<'a, U> {
         let cursor = Cursor::default();
         let chunks = self.parent.chunks(partition, task);
-        Box::new(chunks.map(move |chunk| guarded(&self.site, task, &cursor, || (self.f.0)(chunk, &cursor))))
+        Box::new(chunks.map(move |chunk| guarded(&self.site, task, &cursor, || f(chunk, &cursor))))
+    }
+
+    fn one_by_one<'a, I>(
+        &'a self,
+        partition: usize,
+        task: &'a TaskContext,
+        operator: &'a dyn ErasedRdd,
+        f: impl Fn(T) -> I + 'a,
+    ) -> Chunks<'a, I::Item>
+    where
+        I: IntoIterator + 'a,
+    {
+        Box::new(OneByOne::new(self.parent.chunks(partition, task), task, (operator, partition), f))
+    }
+}
+
+impl<T: Data, U: Data, F: Fn(T) -> U + Send + Sync> RddNode<U> for Narrow<T, EachMapped<F>> {
+    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, U> {
+        self.by_chunks(partition, task, |chunk, cursor| {
+            let mut steps = cursor.steps();
+            let one = |record| {
+                steps.step();
+                (self.f.0)(record)
+            };
+            chunk.into_iter().map(one).collect()
+        })
+    }
+    fn compute_aside<'a>(
+        &'a self,
+        partition: usize,
+        task: &'a TaskContext,
+        operator: &'a dyn ErasedRdd,
+    ) -> Chunks<'a, U> {
+        self.one_by_one(partition, task, operator, |record| Some((self.f.0)(record)))
+    }
+}
+
+impl<T: Data, F: Fn(&T) -> bool + Send + Sync> RddNode<T> for Narrow<T, Kept<F>> {
+    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
+        self.by_chunks(partition, task, |mut chunk, cursor| {
+            let mut steps = cursor.steps();
+            chunk.retain(|record| {
+                steps.step();
+                (self.f.0)(record)
+            });
+            chunk
+        })
+    }
+    fn compute_aside<'a>(
+        &'a self,
+        partition: usize,
+        task: &'a TaskContext,
+        operator: &'a dyn ErasedRdd,
+    ) -> Chunks<'a, T> {
+        self.one_by_one(partition, task, operator, |record| Some(record).filter(|record| (self.f.0)(record)))
+    }
+}
+
+impl<K: Data, V: Data, W: Data, F: Fn(V) -> W + Send + Sync> RddNode<(K, W)> for Narrow<(K, V), EachValue<F>> {
+    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, (K, W)> {
+        self.by_chunks(partition, task, |chunk, cursor| {
+            let one = |(key, value)| {
+                cursor.step();
+                (key, (self.f.0)(value))
+            };
+            chunk.into_iter().map(one).collect()
+        })
+    }
+    fn compute_aside<'a>(
+        &'a self,
+        partition: usize,
+        task: &'a TaskContext,
+        operator: &'a dyn ErasedRdd,
+    ) -> Chunks<'a, (K, W)> {
+        self.one_by_one(partition, task, operator, |(key, value)| Some((key, (self.f.0)(value))))
     }
 }
 
 impl<T: Data, I, F> RddNode<I::Item> for Narrow<T, PerRecord<F, I>>
 where
     F: Fn(T) -> I + Send + Sync,
-    I: IntoIterator,
+    I: IntoIterator + 'static,
     I::Item: Data,
 {
     fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, I::Item> {
@@ -62,6 +165,14 @@ where
             records: Vec::new().into_iter(),
             made: None,
         })
+    }
+    fn compute_aside<'a>(
+        &'a self,
+        partition: usize,
+        task: &'a TaskContext,
+        operator: &'a dyn ErasedRdd,
+    ) -> Chunks<'a, I::Item> {
+        self.one_by_one(partition, task, operator, &self.f.0)
     }
 }
 
@@ -145,6 +256,21 @@ where
         let mut made = guarded(&self.site, task, &cursor, || (self.f.0)(partition, chunks, task));
         Box::new(std::iter::from_fn(move || guarded(&self.site, task, &cursor, || made.next())))
     }
+    fn compute_aside<'a>(
+        &'a self,
+        partition: usize,
+        task: &'a TaskContext,
+        operator: &'a dyn ErasedRdd,
+    ) -> Chunks<'a, U> {
+        // Only to say where a function is that puts a record aside by itself.
+        let (cursor, mut taken) = (Cursor::default(), 0);
+        let chunks = Box::new(self.parent.chunks(partition, task).inspect(move |chunk| {
+            taken += chunk.len() as u64;
+            aside::at(operator.id(), self.site, partition, taken);
+        }));
+        let mut made = guarded(&self.site, task, &cursor, || (self.f.0)(partition, chunks, task));
+        Box::new(std::iter::from_fn(move || guarded(&self.site, task, &cursor, || made.next())))
+    }
 }
 
 impl<T: Data> Rdd<T> {
@@ -153,16 +279,6 @@ impl<T: Data> Rdd<T> {
         Narrow<T, F>: RddNode<U> + 'static,
     {
         Rdd::from_node(self.session(), site, Narrow { parent: self.clone(), site, keeps_partitioner, f })
-    }
-
-    /// A narrow transformation that rewrites one chunk at a time; `f` steps the cursor for each record.
-    pub(crate) fn map_chunks<U: Data>(
-        &self,
-        site: Site,
-        keeps_partitioner: bool,
-        f: impl Fn(Vec<T>, &Cursor) -> Vec<U> + Send + Sync + 'static,
-    ) -> Rdd<U> {
-        self.narrow(site, keeps_partitioner, PerChunk(f))
     }
 
     /// A narrow transformation of whole partitions.
@@ -176,25 +292,11 @@ impl<T: Data> Rdd<T> {
     }
 
     pub(crate) fn map_at<U: Data>(&self, site: Site, f: impl Fn(T) -> U + Send + Sync + 'static) -> Rdd<U> {
-        self.map_chunks(site, false, move |chunk, cursor| {
-            let mut steps = cursor.steps();
-            let one = |record| {
-                steps.step();
-                f(record)
-            };
-            chunk.into_iter().map(one).collect()
-        })
+        self.narrow(site, false, EachMapped(f))
     }
 
     pub(crate) fn filter_at(&self, site: Site, f: impl Fn(&T) -> bool + Send + Sync + 'static) -> Rdd<T> {
-        self.map_chunks(site, true, move |mut chunk, cursor| {
-            let mut steps = cursor.steps();
-            chunk.retain(|record| {
-                steps.step();
-                f(record)
-            });
-            chunk
-        })
+        self.narrow(site, true, Kept(f))
     }
 
     pub(crate) fn flat_map_at<I>(&self, site: Site, f: impl Fn(T) -> I + Send + Sync + 'static) -> Rdd<I::Item>
@@ -329,5 +431,11 @@ impl<T: Data> Rdd<T> {
     #[track_caller]
     pub fn glom(&self) -> Rdd<Vec<T>> {
         self.map_partitions_at(Site::here("glom"), false, |_, records| [records.collect::<Vec<_>>()])
+    }
+}
+
+impl<K: Data, V: Data> Rdd<(K, V)> {
+    pub(crate) fn map_values_at<W: Data>(&self, site: Site, f: impl Fn(V) -> W + Send + Sync + 'static) -> Rdd<(K, W)> {
+        self.narrow(site, true, EachValue(f))
     }
 }

@@ -1,7 +1,12 @@
 //! The typed handle [`Rdd`], and the erased lineage behind it.
 
 use super::{
-    cache::BlockStore, chunk::Chunks, partitioner::PartitionerId, session::Session, shuffle::ErasedShuffle,
+    aside::{self, Origin},
+    cache::BlockStore,
+    chunk::Chunks,
+    partitioner::PartitionerId,
+    session::Session,
+    shuffle::ErasedShuffle,
     task::TaskContext,
 };
 use crate::base::{Data, Result};
@@ -74,6 +79,17 @@ pub(crate) trait Lineage: Send + Sync {
         None
     }
 
+    /// Whether each record is made of one record of its parent, in the same order.
+    fn is_one_to_one(&self) -> bool {
+        false
+    }
+
+    /// What a partition is read from, where that is a place of its own, and whether from its beginning.
+    fn source(&self, partition: usize) -> Option<(String, bool)> {
+        let _ = partition;
+        None
+    }
+
     /// By which partitioner its keys are placed, if they are.
     fn partitioner(&self) -> Option<PartitionerId> {
         None
@@ -84,6 +100,17 @@ pub(crate) trait Lineage: Send + Sync {
 pub(crate) trait RddNode<T>: Lineage {
     /// Computes one partition, chunk by chunk.
     fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T>;
+
+    /// As [`compute`](Self::compute), in a task that puts aside what an operator, this one, cannot process.
+    fn compute_aside<'a>(
+        &'a self,
+        partition: usize,
+        task: &'a TaskContext,
+        operator: &'a dyn ErasedRdd,
+    ) -> Chunks<'a, T> {
+        let _ = operator;
+        self.compute(partition, task)
+    }
 }
 
 /// What the engine and other nodes see of an Rdd of any type.
@@ -104,6 +131,12 @@ pub(crate) trait ErasedRdd: Send + Sync {
     fn wants_checkpoint(&self) -> bool;
 
     fn finish_checkpoint(self: Arc<Self>) -> Result<()>;
+
+    /// From where the records of a partition come; `None` if they come from several places.
+    fn origin(&self, partition: usize) -> Option<Origin>;
+
+    /// From where the records of the one partition come that a partition is made of.
+    fn origin_of_input(&self, partition: usize) -> Option<Origin>;
 }
 
 pub(crate) struct RddCore<T> {
@@ -143,6 +176,27 @@ impl<T: Data> ErasedRdd for RddCore<T> {
     fn finish_checkpoint(self: Arc<Self>) -> Result<()> {
         Rdd { core: self }.finish_checkpoint()
     }
+    fn origin(&self, partition: usize) -> Option<Origin> {
+        if self.node.parents().is_empty() {
+            let (source, exact) = self.node.source(partition).unwrap_or_else(|| (self.site.to_string(), true));
+            return Some(Origin { source, read_by: (self.id, partition), exact, through: Vec::new() });
+        }
+        let mut origin = self.origin_of_input(partition)?;
+        // What is kept may have been computed by another task, which knows what it put aside.
+        origin.exact &= self.node.is_one_to_one() && !self.storage.is_active();
+        origin.through.push(self.id);
+        Some(origin)
+    }
+    fn origin_of_input(&self, partition: usize) -> Option<Origin> {
+        let parents = self.node.parents();
+        let mut read = parents.iter().enumerate().flat_map(|(index, parent)| {
+            self.node.parent_partitions(index, partition).into_iter().map(move |partition| (parent, partition))
+        });
+        match (read.next(), read.next()) {
+            (Some((Parent::Narrow(parent), partition)), None) => parent.origin(partition),
+            _ => None,
+        }
+    }
 }
 
 /// A partitioned dataset that is computed when an action asks for it.
@@ -171,6 +225,19 @@ impl<T> Clone for Rdd<T> {
 impl<T> fmt::Debug for Rdd<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rdd[{}] {} ({} partitions)", self.core.id, self.core.site, self.core.node.partitions())
+    }
+}
+
+impl<T: Data> RddCore<T> {
+    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
+        if !task.puts_aside() {
+            return self.node.compute(partition, task);
+        }
+        let chunks = self.node.compute_aside(partition, task, self);
+        if !self.node.parents().is_empty() {
+            return chunks;
+        }
+        Box::new(chunks.inspect(move |chunk| aside::read(self.id, partition, chunk.len())))
     }
 }
 
@@ -233,9 +300,9 @@ impl<T: Data> Rdd<T> {
     pub(crate) fn chunks<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
         let core = &*self.core;
         if core.storage.is_active() {
-            core.storage.get_or_compute(&core.session, partition, task, || core.node.compute(partition, task))
+            core.storage.get_or_compute(&core.session, partition, task, || core.compute(partition, task))
         } else {
-            core.node.compute(partition, task)
+            core.compute(partition, task)
         }
     }
 

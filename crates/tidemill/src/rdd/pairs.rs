@@ -63,16 +63,6 @@ impl<K: Data, V: Data> Rdd<(K, V)> {
         self.map_values_at(Site::here("map_values"), f)
     }
 
-    pub(crate) fn map_values_at<W: Data>(&self, site: Site, f: impl Fn(V) -> W + Send + Sync + 'static) -> Rdd<(K, W)> {
-        self.map_chunks(site, true, move |chunk, cursor| {
-            let one = |(key, value)| {
-                cursor.step();
-                (key, f(value))
-            };
-            chunk.into_iter().map(one).collect()
-        })
-    }
-
     /// Replaces every value by all that `f` makes of it, under the same key; the partitioner stays.
     ///
     /// # Examples

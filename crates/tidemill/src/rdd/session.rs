@@ -2,10 +2,12 @@
 
 use super::{
     accumulator::{Accumulators, Updates},
+    aside::Batches,
+    at_work::AtWork,
     checkpoint::RddDirectory,
     job::JobRunner,
     spill::SpillFolder,
-    task::JobScope,
+    task::{JobScope, Tracking},
 };
 use crate::base::{Result, text::LineTally};
 use std::{
@@ -29,8 +31,11 @@ pub(crate) struct Session {
 #[derive(Default)]
 pub(crate) struct Extensions {
     pub(crate) accumulators: Accumulators,
+    pub(crate) at_work: Arc<AtWork>,
     /// Where streams are checkpointed; Rdds too, unless they have a directory of their own.
     pub(crate) checkpoint_dir: OnceLock<std::path::PathBuf>,
+    /// The batches that may put records aside.
+    pub(crate) dead_letters: Batches,
     /// How many jobs were started.
     pub(crate) jobs: AtomicU64,
     /// What text sources had to drop or repair.
@@ -76,6 +81,15 @@ impl Session {
     /// The scope of the jobs that this thread starts.
     pub(crate) fn scope() -> JobScope {
         SCOPE.get()
+    }
+
+    /// What the jobs that this thread starts are to keep of their tasks.
+    pub(crate) fn tracking(&self) -> Tracking {
+        let Extensions { at_work, dead_letters, .. } = &self.extensions;
+        Tracking {
+            letters: dead_letters.for_job(Session::scope().batch_time),
+            at_work: at_work.is_watched().then(|| at_work.clone()),
+        }
     }
 
     /// Adds what tasks added to accumulators.

@@ -2,6 +2,8 @@
 
 use super::{
     accumulator::{self, Updates},
+    aside::{self, JobLetters},
+    at_work::{AtWork, TaskAtWork},
     node::Site,
 };
 use crate::base::{Error, Time};
@@ -11,6 +13,7 @@ use std::{
     error::Error as StdError,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
 };
 
 /// What the jobs of one action have in common.
@@ -25,11 +28,40 @@ pub(crate) struct JobScope {
 pub(crate) struct TaskContext {
     pub(crate) partition: usize,
     pub(crate) scope: JobScope,
+    /// Where records go that are put aside, if they may be.
+    letters: Option<Arc<JobLetters>>,
+    /// What says which operator is at work, if that is watched.
+    at_work: Option<Arc<TaskAtWork>>,
+}
+
+/// What a job keeps of its tasks beside their results, as the context asks for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tracking {
+    pub(crate) letters: Option<Arc<JobLetters>>,
+    pub(crate) at_work: Option<Arc<AtWork>>,
 }
 
 impl TaskContext {
+    #[cfg(test)]
     pub(crate) fn new(partition: usize, scope: JobScope) -> Self {
-        Self { partition, scope }
+        Self { partition, scope, letters: None, at_work: None }
+    }
+
+    /// The task of an operator, tracked as its job asks for it.
+    pub(crate) fn tracked(partition: usize, scope: JobScope, site: Site, tracking: &Tracking) -> Self {
+        let at_work = tracking.at_work.as_ref().map(|at_work| at_work.begin(scope, partition, site));
+        Self { partition, scope, letters: tracking.letters.clone(), at_work }
+    }
+
+    /// Whether a record that cannot be processed is put aside rather than failing the task.
+    pub(crate) fn puts_aside(&self) -> bool {
+        self.letters.is_some()
+    }
+
+    /// This operator is at work until what is returned is dropped.
+    #[inline]
+    pub(super) fn enter(&self, site: &Site) -> Option<Entered<'_>> {
+        self.at_work.as_deref().map(|task| Entered { task, before: task.enter(*site) })
     }
 
     /// Ends the task with `error`: it unwinds to the engine's border, past every operator in between.
@@ -40,6 +72,18 @@ impl TaskContext {
     /// The value, or the end of the task with the error.
     pub(crate) fn expect<T>(&self, result: Result<T, Error>) -> T {
         result.unwrap_or_else(|error| self.fail(error))
+    }
+}
+
+/// An operator at work within another.
+pub(super) struct Entered<'a> {
+    task: &'a TaskAtWork,
+    before: Site,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.task.enter(self.before);
     }
 }
 
@@ -69,6 +113,18 @@ fn caught(panic: Box<dyn Any + Send>, place: &dyn fmt::Display) -> Error {
     }
 }
 
+/// What a function of the user's that was called for one record failed with; what the task itself failed with unwinds on.
+pub(super) fn of_record(panic: Box<dyn Any + Send>) -> BoxError {
+    let panic = match panic.downcast::<TaskFailure>() {
+        Ok(failure) => resume_unwind(failure),
+        Err(panic) => panic,
+    };
+    match panic.downcast::<UserFailure>() {
+        Ok(failure) => failure.0,
+        Err(panic) => format!("the function panicked: {}", panic_message(&*panic)).into(),
+    }
+}
+
 /// Which record of its partition an operator is at, for the error of a user function that panics.
 #[derive(Debug, Default)]
 pub(crate) struct Cursor(Cell<u64>);
@@ -77,6 +133,11 @@ impl Cursor {
     #[inline]
     pub(crate) fn step(&self) {
         self.0.set(self.0.get() + 1);
+    }
+
+    /// How many records it has come to.
+    pub(crate) fn record(&self) -> u64 {
+        self.0.get()
     }
 
     /// Counts the steps of a loop; the cursor knows of them when the loop ends, also if it ends by a panic.
@@ -114,6 +175,7 @@ impl Drop for Steps<'_> {
 /// Runs user code; a panic in it ends the task with an error that names operator, record, partition and batch.
 #[inline]
 pub(crate) fn guarded<R>(site: &Site, task: &TaskContext, cursor: &Cursor, f: impl FnOnce() -> R) -> R {
+    let _entered = task.enter(site);
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(value) => value,
         Err(panic) => rethrow(site, task, cursor, panic),
@@ -173,9 +235,13 @@ pub(crate) fn run_counted_task<R>(
     f: impl FnOnce(&TaskContext) -> R,
 ) -> Result<(R, Updates), Error> {
     IN_TASK.set(true);
+    if let Some(letters) = &task.letters {
+        aside::begin(letters.batch());
+    }
     let outcome = catch_unwind(AssertUnwindSafe(|| f(task)));
     IN_TASK.set(false);
     let partials = accumulator::take_partials();
+    let put_aside = if task.puts_aside() { aside::end() } else { aside::Letters::new() };
     let unplaced = || Place { site: &UNPLACED, task, record: None };
     let value = match outcome {
         Ok(value) => value,
@@ -187,6 +253,9 @@ pub(crate) fn run_counted_task<R>(
     };
     let updates =
         catch_unwind(AssertUnwindSafe(|| partials.encode())).map_err(|panic| caught(panic, &unplaced()))??;
+    if let Some(letters) = &task.letters {
+        letters.stage(put_aside);
+    }
     Ok((value, updates))
 }
 

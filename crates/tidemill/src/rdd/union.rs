@@ -58,6 +58,9 @@ impl<T: Data> Lineage for Union<T> {
         let (holder, index) = self.locate(partition);
         if holder == parent { vec![index] } else { Vec::new() }
     }
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Data> RddNode<T> for Union<T> {

@@ -6,8 +6,10 @@
 
 use super::{
     JobScheduler,
+    aside::LettersStored,
     job_scheduler::lock,
     listener::{BatchCompleted, BatchInfo},
+    recovery::of_checkpoint,
 };
 use crate::{
     base::{Error, ErrorKind, Result, Time, clock::Stopwatch, thread::start_awaited},
@@ -16,7 +18,9 @@ use crate::{
     rdd::{Site, in_every_process, task::run_guarded},
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
+use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Condvar, Mutex, PoisonError, Weak},
     thread::JoinHandle,
 };
@@ -29,12 +33,23 @@ pub(super) struct Finished {
     pub(super) changes: Changes,
 }
 
-/// What a batch changed in the state.
-pub(super) enum Changes {
-    /// In the one process that there is.
-    Here(StateDelta),
-    /// In several, each of which has stored it.
-    Stored(Vec<StateSource>),
+/// What a batch leaves for its commit.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// What it changed in the state of the one process that there is.
+    here: StateDelta,
+    /// What each of several processes changed, and has stored.
+    stored: Vec<StateSource>,
+    /// The files of its dead letters, and how many these are.
+    letters: Vec<String>,
+    letter_count: u64,
+}
+
+/// What one process has for the commit of a batch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Contribution {
+    state: Option<StateSource>,
+    letters: Option<LettersStored>,
 }
 
 /// The batches that are being committed: at most one.
@@ -95,21 +110,46 @@ impl JobScheduler {
         self.commits.wait();
     }
 
-    /// What the batch at `time` changed, on all processes. Its outputs have succeeded.
+    /// What the batch at `time` changed and put aside, on all processes. Its outputs have succeeded.
+    ///
+    /// # Errors
+    /// If a state cannot be serialised, or too many records were put aside: the batch fails.
     pub(super) fn changes(&self, time: Time) -> Result<Changes> {
         if !self.graph.has_checkpoint() {
-            return Ok(Changes::Stored(Vec::new()));
+            return Ok(Changes::default());
         }
-        if !self.graph.session.is_shared() {
-            return self.graph.state_changes(time).map(Changes::Here);
+        let (here, contributions) = if self.graph.session.is_shared() {
+            let me = Weak::clone(&self.me);
+            let contributions = in_every_process(&self.graph.session, Site::unknown("commit"), move |process| {
+                me.upgrade().ok_or_else(|| Error::closed("the program has ended"))?.contribute(process, time)
+            })?;
+            (StateDelta::default(), contributions)
+        } else {
+            let letters = self.store_letters(0, time)?;
+            (self.graph.state_changes(time)?, vec![Contribution { state: None, letters }])
+        };
+        let (stored, letters): (Vec<_>, Vec<_>) = contributions.into_iter().map(|of| (of.state, of.letters)).unzip();
+        let letters: Vec<_> = letters.into_iter().flatten().collect();
+        let letter_count = self.agree_on(self.letters.check_budget(&letters))?;
+        self.letters.count_done(letter_count);
+        let letters = letters.into_iter().map(|stored| stored.file).collect();
+        Ok(Changes { here, stored: stored.into_iter().flatten().collect(), letters, letter_count })
+    }
+
+    fn contribute(&self, process: usize, time: Time) -> Result<Contribution> {
+        let delta = self.graph.state_changes(time)?;
+        Ok(Contribution { state: self.put_state(process, time, &delta)?, letters: self.store_letters(process, time)? })
+    }
+
+    /// The value, if all processes have one.
+    fn agree_on<T>(&self, outcome: Result<T>) -> Result<T> {
+        match outcome {
+            Ok(value) => self.agree(Ok(())).map(|()| value),
+            Err(error) => {
+                self.agree(Err(error.clone()))?;
+                Err(error)
+            }
         }
-        let me = Weak::clone(&self.me);
-        let stored = in_every_process(&self.graph.session, Site::unknown("commit"), move |process| {
-            let scheduler = me.upgrade().ok_or_else(|| Error::closed("the program has ended"))?;
-            let delta = scheduler.graph.state_changes(time)?;
-            scheduler.put_state(process, time, &delta)
-        })?;
-        Ok(Changes::Stored(stored.into_iter().flatten().collect()))
     }
 
     /// Commits the batch, while the next one may run already.
@@ -163,16 +203,15 @@ impl JobScheduler {
     /// On process 0: the entry that makes the batch done.
     fn log_done(&self, time: Time, changes: Changes) -> Result<()> {
         let Some(log) = self.log.get() else { return Ok(()) };
-        let state = match changes {
-            Changes::Here(delta) => self.put_state(0, time, &delta)?.into_iter().collect(),
-            Changes::Stored(sources) => sources,
-        };
-        let mut commit = Commit { time, state, ..Commit::default() };
+        let Changes { here, stored: mut state, letters, letter_count } = changes;
+        state.extend(self.put_state(0, time, &here)?);
+        let (dead_letters, sinks) = (letters, BTreeMap::new());
+        let mut commit = Commit { time, state, sinks, dead_letters, dead_letter_count: letter_count };
         for output in self.graph.outputs() {
             let prepared = output.sink().map(|sink| sink.prepared(time)).transpose()?.flatten();
             commit.sinks.extend(prepared.map(|prepared| (output.uid().to_owned(), prepared)));
         }
-        self.persist("the end of a batch", || log.done(&commit))
+        self.persist("the end of a batch", || log.done(&commit)).map_err(of_checkpoint)
     }
 
     /// Makes visible what sinks prepared for a batch that is done.

@@ -1,7 +1,7 @@
 //! What becomes of what fails: tried again while that may help, then the batch fails, and perhaps the program ends.
 
 use super::JobScheduler;
-use crate::base::{Error, ErrorKind, Result, Time, config::OnFailure};
+use crate::base::{Error, ErrorKind, Result, Time, config::OnFailure, error::Mark};
 use std::time::Duration;
 
 /// How long a first new try waits, and the longest wait between two.
@@ -42,7 +42,7 @@ impl JobScheduler {
         {
             tracing::warn!(batch_time = time.as_ms(), error = %unlogged, "that a batch failed could not be logged; a restart runs it again");
         }
-        if self.on_failure == OnFailure::Stop || fenced {
+        if self.on_failure == OnFailure::Stop || fenced || error.mark() == Some(Mark::Final) {
             self.halt();
         }
     }

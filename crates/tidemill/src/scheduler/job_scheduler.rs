@@ -1,6 +1,7 @@
 //! Starts and stops what runs a streaming program: the generator, the job threads, the inputs and the listener bus.
 
 use super::{
+    aside::LetterBudget,
     batch::BatchQueue,
     commit::Commits,
     listener::{
@@ -8,6 +9,7 @@ use super::{
     },
     rate::RateController,
     waiter::Waiter,
+    watchdog::Watchdog,
 };
 use crate::{
     base::{
@@ -48,6 +50,8 @@ pub struct Progress {
     pub last_processing_delay: Option<Duration>,
     /// What the text sources of this process had to drop or repair.
     pub lines: LineCounts,
+    /// Records that the batches that are done have put aside as dead letters.
+    pub dead_letters: u64,
 }
 
 impl fmt::Display for Progress {
@@ -55,6 +59,9 @@ impl fmt::Display for Progress {
         write!(f, "{} batches with {} records", self.completed_batches, self.records)?;
         if self.failed_batches > 0 {
             write!(f, ", {} of them failed", self.failed_batches)?;
+        }
+        if self.dead_letters > 0 {
+            write!(f, "; {} records were put aside", self.dead_letters)?;
         }
         Ok(())
     }
@@ -103,6 +110,9 @@ pub(crate) struct JobScheduler {
     pub(super) hurry_up: Interrupt,
     /// Raised once no batch is run any more.
     pub(super) halted: Interrupt,
+    pub(super) letters: LetterBudget,
+    /// Watches the batches that run, if there is a limit for them.
+    pub(super) watchdog: Option<Watchdog>,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -124,6 +134,9 @@ impl JobScheduler {
         let max_failures = config.task_max_failures()?;
         let missed = config.get(&keys::MISSED_BATCHES)?;
         let retry_timeout = config.get(&keys::BATCH_RETRY_TIMEOUT)?;
+        let letters = LetterBudget::from_config(config, graph.has_checkpoint())?;
+        let limit = config.get(&keys::BATCH_TIMEOUT)?;
+        let watchdog = limit.map(|limit| Watchdog::start(limit, &graph.session)).transpose()?;
         let scheduler = Arc::new_cyclic(|me| Self {
             graph: graph.clone(),
             bus: bus.clone(),
@@ -152,6 +165,8 @@ impl JobScheduler {
             retry_timeout,
             hurry_up: Interrupt::new(),
             halted: Interrupt::new(),
+            letters,
+            watchdog,
         });
         let launched = if scheduler.follows() {
             scheduler.launch_follower(jobs)
@@ -237,7 +252,14 @@ impl JobScheduler {
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        self.progress_mut().clone()
+        let mut progress = self.progress_mut().clone();
+        progress.dead_letters = self.letters.put_aside();
+        progress
+    }
+
+    /// Whether a failure has ended the program.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted.is_raised()
     }
 
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<bool> {

@@ -1,5 +1,6 @@
 //! Batches over time: the clock that cuts them, the thread that runs them, who listens, and how fast inputs may go.
 
+mod aside;
 mod batch;
 mod commit;
 mod failure;
@@ -12,6 +13,7 @@ mod recovery;
 mod run;
 mod stop;
 mod waiter;
+mod watchdog;
 
 pub(crate) use job_scheduler::JobScheduler;
 pub use job_scheduler::Progress;

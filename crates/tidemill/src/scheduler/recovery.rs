@@ -2,13 +2,18 @@
 
 use super::JobScheduler;
 use crate::{
-    base::{Result, Time, clock::Stopwatch, config::MissedBatches, keys},
+    base::{Error, ErrorKind, Result, Time, clock::Stopwatch, config::MissedBatches, error::Mark, keys},
     checkpoint::{self, CheckpointLog, OpenOptions, Picked, Recovered, Slice, Slices, StateSource},
 };
 use std::collections::BTreeMap;
 
 /// What each sink prepared last, with the time of that batch, by the uid of its output.
 pub(super) type PreparedLast = BTreeMap<String, (Time, Vec<u8>)>;
+
+/// An error of the commit log, where it says that another program has the checkpoint.
+pub(super) fn of_checkpoint(error: Error) -> Error {
+    if error.kind() == ErrorKind::Closed { error.marked(Mark::Checkpoint) } else { error }
+}
 
 /// From where a program goes on.
 pub(super) struct Restart {
@@ -69,7 +74,9 @@ impl JobScheduler {
             discard: config.get(&keys::CHECKPOINT_DISCARD)?.unwrap_or_default(),
         };
         let program = self.graph.describe(config.get(&keys::APP_NAME)?)?;
-        let (log, recovered) = CheckpointLog::open(&storage, program, options)?;
+        let opened = CheckpointLog::open(&storage, program, options);
+        let (log, recovered) = opened.map_err(|error| error.marked(Mark::Checkpoint))?;
+        self.letters.count_recovered(recovered.dead_letter_count);
         recovered.warnings.iter().for_each(|warning| tracing::warn!(checkpoint = storage.url(), "{warning}"));
         for time in &recovered.passed_over {
             tracing::warn!(
@@ -127,7 +134,7 @@ impl JobScheduler {
         let uid_of = |id: &usize| inputs.iter().find(|input| input.id() == *id).map(|input| input.uid().to_owned());
         let slices: Slices = slices.iter().filter_map(|(id, slice)| Some((uid_of(id)?, slice.clone()))).collect();
         let picked = Picked { time, slices };
-        self.persist("what a batch reads", || log.picked(&picked))?;
+        self.persist("what a batch reads", || log.picked(&picked)).map_err(of_checkpoint)?;
         if log.wants_inputs() {
             let remember = inputs.iter().map(|input| Ok((input.uid().to_owned(), input.remember()?)));
             log.remember_inputs(remember.collect::<Result<_>>()?);

@@ -10,7 +10,7 @@ use super::{
     },
 };
 use crate::{
-    base::{Error, Result, Time, clock::Stopwatch},
+    base::{Error, Result, Time, clock::Stopwatch, error::Mark},
     dstream::output::Output,
     rdd::{JobScope, Session, task::run_guarded},
 };
@@ -26,6 +26,7 @@ impl JobScheduler {
                 continue;
             }
             // Every user function has a guard of its own that knows more; this one keeps the thread alive in any case.
+            let _watched = self.watchdog.as_ref().map(|watchdog| watchdog.watch(time));
             if let Err(error) = run_guarded(format!("the batch of {time} failed"), || self.run_batch(batch)) {
                 tracing::error!(batch_time = time.as_ms(), %error, "a batch was not ended properly");
                 self.waiter.report(error);
@@ -40,6 +41,7 @@ impl JobScheduler {
         }
         let Batch { time, slices, mut info, submitted, failure } = batch;
         self.give(time, slices);
+        self.open_letters(time);
         let outputs: Vec<_> =
             self.graph.outputs().into_iter().enumerate().filter(|(_, output)| output.stream.is_valid(time)).collect();
         let announced = !outputs.is_empty();
@@ -62,6 +64,7 @@ impl JobScheduler {
         });
         self.graph.session.runner().close_lane(scope);
         self.end_streams(time, outcome.is_ok());
+        self.close_letters(time);
         info.processing_end_time = Some(self.graph.clock.now());
         info.measured_processing_delay = Some(processing.elapsed());
         match outcome {
@@ -122,11 +125,8 @@ impl JobScheduler {
     fn run_output(&self, time: Time, output: &Output) -> Result<()> {
         let (mut attempt, mut pauses) = (1, Pauses::new(self.retry_timeout));
         loop {
-            let run = || output.job(time)?.map_or(Ok(()), |job| job());
-            let outcome = run_guarded(format!("\"{}\" failed in the batch of {time}", output.site), run)
-                .and_then(|outcome| outcome);
-            // What one process cannot do, none has done.
-            match self.agree(outcome) {
+            match self.try_output(time, output) {
+                Err(error) if error.mark() == Some(Mark::Final) => return Err(error),
                 Err(error) if attempt < self.max_failures => {
                     tracing::warn!(batch_time = time.as_ms(), output = %output.site, attempt, %error, "an output failed and is run again");
                     attempt += 1;

@@ -1,6 +1,6 @@
 //! Who waits for a context to end is told of that, and of the latest error.
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, error::Mark};
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -25,7 +25,7 @@ impl Waiter {
     }
 
     pub(crate) fn report(&self, error: Error) {
-        self.state().error = Some(error);
+        self.state().error = Some(error.marked(Mark::Running));
         self.changed.notify_all();
     }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compatibility;
+mod dead_letters;
+mod failures;
 mod misuse;
 mod patience;
 mod processes;

@@ -226,6 +226,20 @@ keys! {
     /// with `continue` later batches go on, as in Spark, and this one is passed over.
     BATCH_ON_FAILURE: Option<OnFailure> =
         ConfigKey::<Option<OnFailure>>::optional("tidemill.batch.onFailure", "`stop` with a checkpoint, `continue` without");
+    /// How long a batch may run. One that takes longer cannot be ended, for a thread cannot: the log says which operators
+    /// are at work on which partitions, and the process ends with code 1; a restart runs the batch again.
+    BATCH_TIMEOUT: Option<Duration> = ConfigKey::<Option<Duration>>::optional("tidemill.batch.timeout", "no limit")
+        .bounded("a time that is longer than 0", |time| !matches!(time, Some(Duration::ZERO)));
+    /// Whether a record is put aside as a dead letter when a function that is called for each record returns an error or
+    /// panics on it, or a sink rejects it; otherwise the batch fails. Needs a checkpoint, which keeps the letters.
+    DEAD_LETTER_ENABLED: bool = switch("tidemill.deadLetter.enabled", "false");
+    /// How many records one batch may put aside. A batch that has more to put aside fails, and the program stops.
+    DEAD_LETTER_MAX_PER_BATCH: usize = count("tidemill.deadLetter.maxPerBatch", "1000");
+    /// How many records all batches of a checkpoint together may put aside, restarts included. The batch that exceeds it
+    /// fails, and the program stops.
+    DEAD_LETTER_MAX_TOTAL: usize = count("tidemill.deadLetter.maxTotal", "10000");
+    /// How many bytes of a record a dead letter keeps; of a longer one it keeps the beginning and the length.
+    DEAD_LETTER_MAX_RECORD_BYTES: u64 = bytes("tidemill.deadLetter.maxRecordBytes", "64KiB");
     /// For how long an output is tried again, at growing intervals, when the place it writes to does not answer or is
     /// full. The source waits meanwhile.
     BATCH_RETRY_TIMEOUT: Duration = time("tidemill.batch.retryTimeout", "10min");

@@ -99,6 +99,10 @@ impl<R: Send + Sync> Lineage for FilesRdd<R> {
     fn partitions(&self) -> usize {
         self.splits.len()
     }
+    fn source(&self, partition: usize) -> Option<(String, bool)> {
+        let FileSplit { path, start, .. } = &self.splits[partition];
+        Some((path.display().to_string(), *start == 0))
+    }
     fn parents(&self) -> Vec<Parent> {
         Vec::new()
     }

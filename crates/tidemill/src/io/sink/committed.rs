@@ -4,10 +4,7 @@ use super::{Sink, SinkContract};
 use crate::{
     base::{Data, Error, Result, Time},
     dstream::{Guarantee, output::CommittedSink},
-    rdd::{
-        Rdd, Site,
-        task::{Cursor, guarded, run_guarded},
-    },
+    rdd::{Rdd, Site, task::run_guarded},
 };
 use std::{
     collections::BTreeMap,
@@ -52,11 +49,8 @@ impl<T: Data, S: Sink<T>> Committed<T, S> {
         // Nobody writes before all is ready for it.
         session.agree(begun)?;
         let writer = self.clone();
-        let receipts = rdd.run(site, move |rdd, partition, task| {
-            let cursor = Cursor::default();
-            let mut records = rdd.records(partition, task).inspect(|_| cursor.step());
-            let written = guarded(&site, task, &cursor, || writer.sink.write(time, partition, &mut records));
-            task.expect(written.map_err(|error| in_partition(error, partition)))
+        let receipts = rdd.run_written(site, move |partition, records| {
+            writer.sink.write(time, partition, records).map_err(|error| in_partition(error, partition))
         })?;
         if session.is_driver() {
             let prepared = Arc::new(self.guarded(time, || self.sink.prepare(time, receipts))?);

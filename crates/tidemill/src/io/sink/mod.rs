@@ -108,7 +108,8 @@ pub trait Sink<T>: Send + Sync + 'static {
 
     /// Writes one partition of the batch at `time`, durably, and out of sight.
     ///
-    /// The iterator runs the user's functions; a panic in it passes through here.
+    /// The iterator runs the user's functions; a panic in it passes through here. A record that is rejected is given to
+    /// [`put_aside`](crate::put_aside), which says whether the others may be written without it.
     ///
     /// # Errors
     /// Any; the batch fails. After one of the kind [`Unavailable`](crate::ErrorKind::Unavailable) it is tried again.

@@ -1,10 +1,12 @@
-//! Actions for their side effects, and user functions that may fail.
+//! Actions for their side effects.
 
 use crate::{
     base::{Data, Result},
     rdd::{
+        aside,
+        fallible::or_throw,
         node::{Rdd, Site},
-        task::{BoxError, Cursor, guarded, throw},
+        task::{BoxError, Cursor, guarded},
     },
 };
 
@@ -28,7 +30,7 @@ impl<T: Data> Rdd<T> {
     /// ```
     #[track_caller]
     pub fn foreach(&self, f: impl Fn(T) + Send + Sync + 'static) -> Result<()> {
-        self.fold_partitions(Site::here("foreach"), (), move |(), record| f(record)).map(drop)
+        self.call_at(Site::here("foreach"), f)
     }
 
     /// Calls `f` with the records of each partition, on the workers; for empty partitions too.
@@ -72,8 +74,11 @@ impl<T: Data> Rdd<T> {
         &self,
         f: impl Fn(T) -> Result<(), E> + Send + Sync + 'static,
     ) -> Result<()> {
-        let call = move |(), record| f(record).unwrap_or_else(|error| throw(error));
-        self.fold_partitions(Site::here("try_for_each"), (), call).map(drop)
+        self.call_at(Site::here("try_for_each"), move |record| or_throw(f(record)))
+    }
+
+    fn call_at(&self, site: Site, f: impl Fn(T) + Send + Sync + 'static) -> Result<()> {
+        self.map_at(site, f).fold_partitions(site, (), |(), ()| ()).map(drop)
     }
 
     /// As [`foreach_partition`](Self::foreach_partition), for a function that may fail.
@@ -101,7 +106,7 @@ impl<T: Data> Rdd<T> {
         f: impl Fn(&mut dyn Iterator<Item = T>) -> Result<(), E> + Send + Sync + 'static,
     ) -> Result<()> {
         self.each_partition_at(Site::here("try_for_each_partition"), move |_, records| {
-            f(records).unwrap_or_else(|error| throw(error));
+            or_throw(f(records));
         })
     }
 
@@ -111,26 +116,31 @@ impl<T: Data> Rdd<T> {
         site: Site,
         f: impl Fn(usize, &mut dyn Iterator<Item = T>) + Send + Sync + 'static,
     ) -> Result<()> {
-        self.run(site, move |rdd, partition, task| {
-            let cursor = Cursor::default();
-            let mut records = rdd.records(partition, task).inspect(|_| cursor.step());
-            guarded(&site, task, &cursor, || f(partition, &mut records));
+        self.run_written(site, move |partition, records| {
+            f(partition, records);
+            Ok(())
         })
         .map(drop)
     }
 
-    /// As [`map`](Self::map), for a function that may fail: its error fails the task, with operator, record and
-    /// partition.
-    ///
-    /// # Examples
-    /// ```
-    /// let sc = tidemill::Context::local(2);
-    /// let words = sc.parallelize(vec!["1".to_string(), "2".to_string()], 1);
-    /// assert_eq!(words.try_map(|word| word.parse::<i32>()).collect()?, vec![1, 2]);
-    /// # Ok::<(), tidemill::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn try_map<U: Data, E: Into<BoxError>>(&self, f: impl Fn(T) -> Result<U, E> + Send + Sync + 'static) -> Rdd<U> {
-        self.map_at(Site::here("try_map"), move |record| f(record).unwrap_or_else(|error| throw(error)))
+    /// Runs `f`, which may put records aside or fail, over the index and the records of each partition, the cursor
+    /// following the records it takes; what it returned for each.
+    pub(crate) fn run_written<R: Data>(
+        &self,
+        site: Site,
+        f: impl Fn(usize, &mut dyn Iterator<Item = T>) -> Result<R> + Send + Sync + 'static,
+    ) -> Result<Vec<R>> {
+        let operator = self.session().next_id();
+        self.run(site, move |rdd, partition, task| {
+            let cursor = Cursor::default();
+            let puts_aside = task.puts_aside();
+            let mut records = rdd.records(partition, task).inspect(|_| {
+                cursor.step();
+                if puts_aside {
+                    aside::at(operator, site, partition, cursor.record());
+                }
+            });
+            task.expect(guarded(&site, task, &cursor, || f(partition, &mut records)))
+        })
     }
 }
