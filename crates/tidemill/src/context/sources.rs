@@ -13,7 +13,7 @@ use crate::{
     },
     rdd::{Rdd, Site},
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 impl StreamingContext {
     /// Lines of UTF-8 text from the server at `host` and `port`, which is connected to again whenever it is gone.
@@ -190,6 +190,9 @@ impl StreamingContext {
     ) -> DStream<T> {
         let site = Site::here("generate_stream");
         let graph = self.inner.graph.clone();
-        self.input(site, GeneratorInput { graph, records_per_second, make: Arc::new(make), site })
+        self.input(
+            site,
+            GeneratorInput { graph, records_per_second, make: Arc::new(make), site, made: Mutex::default() },
+        )
     }
 }

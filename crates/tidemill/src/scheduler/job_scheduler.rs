@@ -89,8 +89,6 @@ pub(crate) struct JobScheduler {
     pub(super) me: Weak<Self>,
     /// In the process that drives a program with a checkpoint.
     pub(super) log: OnceLock<Arc<CheckpointLog>>,
-    /// Which start of the program this is, by the log; on every process.
-    pub(super) epoch: OnceLock<u64>,
     /// How far the clock is behind the batches of an earlier run.
     pub(super) clock_lag: OnceLock<Duration>,
     pub(super) on_failure: OnFailure,
@@ -101,6 +99,8 @@ pub(crate) struct JobScheduler {
     pub(super) hurry_up: Interrupt,
     /// Raised once no batch is run any more.
     pub(super) halted: Interrupt,
+    /// Raised when a batch could not be cut and is not to be passed over: a later one would be remembered without it.
+    pub(super) cut_failed: Interrupt,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -142,13 +142,13 @@ impl JobScheduler {
             given_up: AtomicUsize::new(0),
             me: me.clone(),
             log: OnceLock::new(),
-            epoch: OnceLock::new(),
             clock_lag: OnceLock::new(),
             on_failure,
             missed,
             retry_timeout,
             hurry_up: Interrupt::new(),
             halted: Interrupt::new(),
+            cut_failed: Interrupt::new(),
         });
         let launched = if scheduler.follows() {
             scheduler.launch_follower(jobs)

@@ -9,11 +9,11 @@ use crate::{
         keys,
     },
     checkpoint::{self, CheckpointLog, Commit, OpenOptions, Picked, Recovered, Slice, Slices, StateSource},
-    dstream::output::Output,
+    dstream::{input::InputMemory, output::Output},
     rdd::{Site, in_every_process},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -117,8 +117,8 @@ impl JobScheduler {
                 "a batch failed before the restart while later ones were done; it is not run any more"
             );
         }
+        self.graph.set_epoch(log.epoch());
         self.restore_inputs(&recovered)?;
-        let _ = self.epoch.set(log.epoch());
         let _ = self.log.set(log);
         let restart = Restart::of(recovered);
         restart.tell(storage.url());
@@ -126,6 +126,7 @@ impl JobScheduler {
     }
 
     fn restore_inputs(&self, recovered: &Recovered) -> Result<()> {
+        let again: BTreeSet<Time> = recovered.unfinished.iter().map(|batch| batch.time).collect();
         for input in self.graph.inputs() {
             let uid = input.uid();
             let mut picked: BTreeMap<Time, Slice> = BTreeMap::new();
@@ -133,7 +134,11 @@ impl JobScheduler {
                 picked.extend(batch.slices.get(uid).map(|slice| (batch.time, slice.clone())));
             }
             let picked: Vec<_> = picked.into_iter().collect();
-            input.restore(recovered.inputs.get(uid).map(Vec::as_slice), &picked)?;
+            let remembered = recovered.inputs.get(uid).map(Vec::as_slice);
+            let memory = InputMemory { uid, remembered, picked: &picked, again: &again };
+            input.restore(&memory).map_err(|error| {
+                error.context(format_args!("the input \"{}\" cannot go on from the checkpoint", input.site()))
+            })?;
         }
         Ok(())
     }
@@ -200,7 +205,7 @@ impl JobScheduler {
     fn put_state(&self, process: usize, time: Time) -> Result<Option<StateSource>> {
         let Some(storage) = self.graph.checkpoint_storage() else { return Ok(None) };
         let delta = self.graph.state_changes(time)?;
-        let epoch = self.epoch.get().copied().unwrap_or_default();
+        let epoch = self.graph.epoch();
         self.persist("the state", || checkpoint::put_state(&storage, epoch, process, time, &delta))
     }
 

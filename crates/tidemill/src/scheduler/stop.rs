@@ -122,7 +122,8 @@ impl JobScheduler {
         loop {
             let last = self.last_cut().unwrap_or(zero);
             self.cut(last + self.graph.batch_duration);
-            if !self.graph.inputs().iter().any(|input| input.has_unpicked()) || self.is_over(deadline) {
+            let unpicked = self.graph.inputs().iter().any(|input| input.has_unpicked());
+            if !unpicked || self.cut_failed.is_raised() || self.is_over(deadline) {
                 return;
             }
         }
