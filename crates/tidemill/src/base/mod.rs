@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub(crate) mod durable;
+pub(crate) mod envelope;
 pub mod error;
 pub mod files;
 pub mod show;
