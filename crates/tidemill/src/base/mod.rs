@@ -4,6 +4,7 @@ pub mod clock;
 pub mod config;
 pub mod dead_letters;
 pub(crate) mod durable;
+pub(crate) mod envelope;
 pub mod error;
 pub mod files;
 pub(crate) mod sealed;

@@ -176,6 +176,6 @@ impl StreamingContext {
     ) -> DStream<T> {
         declared(self.inner.graph.check_declaring(site.operation));
         let settings = declared(options.settings(directory, self.config(), self.batch_duration()));
-        self.input(site, FileInput::new(site, settings, &*self.inner.graph.clock, read))
+        self.input(site, FileInput::new(site, settings, self.inner.graph.clock.clone(), read))
     }
 }

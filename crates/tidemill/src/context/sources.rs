@@ -8,12 +8,12 @@ use crate::{
         QueueInput, RddQueue, Receiver,
         generate::GeneratorInput,
         queue::ConstantInput,
-        receiver::ReceiverInput,
+        receiver::{ReceiverInput, ReceiverName},
         socket::{RawSocketReceiver, Server, SocketTextReceiver},
     },
     rdd::{Rdd, Site},
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 impl StreamingContext {
     /// Lines of UTF-8 text from the server at `host` and `port`, which is connected to again whenever it is gone.
@@ -39,7 +39,8 @@ impl StreamingContext {
         let server = declared(Server::new(host, port, self.config()));
         let session = self.inner.graph.session.clone();
         let receiver = SocketTextReceiver { server, limits: declared(self.line_limits()), session };
-        self.receive(site, "SocketReceiver", receiver)
+        let source = receiver.server.to_string();
+        self.receive(ReceiverName { site, name: "SocketReceiver", source }, receiver)
     }
 
     pub(super) fn line_limits(&self) -> Result<LineLimits> {
@@ -75,7 +76,8 @@ impl StreamingContext {
         let site = Site::here("raw_socket_stream");
         let max_frame_bytes = declared(self.config().get(&keys::LINES_MAX_BYTES)) as usize;
         let server = declared(Server::new(host, port, self.config()));
-        self.receive(site, "RawReceiver", RawSocketReceiver { server, max_frame_bytes })
+        let source = server.to_string();
+        self.receive(ReceiverName { site, name: "RawReceiver", source }, RawSocketReceiver { server, max_frame_bytes })
     }
 
     /// What a [`Receiver`] of your own stores.
@@ -106,12 +108,14 @@ impl StreamingContext {
     pub fn receiver_stream<R: Receiver>(&self, receiver: R) -> DStream<R::Item> {
         let name = std::any::type_name::<R>();
         let name = name.split('<').next().and_then(|name| name.rsplit("::").next()).unwrap_or("Receiver");
-        self.receive(Site::here("receiver_stream"), name, receiver)
+        let (site, source) = (Site::here("receiver_stream"), name.to_owned());
+        self.receive(ReceiverName { site, name, source }, receiver)
     }
 
     #[track_caller]
-    fn receive<R: Receiver>(&self, site: Site, name: &str, receiver: R) -> DStream<R::Item> {
-        let input = declared(ReceiverInput::new(&self.inner.graph, &self.inner.pool, site, name, receiver));
+    fn receive<R: Receiver>(&self, name: ReceiverName<'_>, receiver: R) -> DStream<R::Item> {
+        let site = name.site;
+        let input = declared(ReceiverInput::new(&self.inner.graph, &self.inner.pool, name, receiver));
         self.input(site, input)
     }
 
@@ -190,6 +194,9 @@ impl StreamingContext {
     ) -> DStream<T> {
         let site = Site::here("generate_stream");
         let graph = self.inner.graph.clone();
-        self.input(site, GeneratorInput { graph, records_per_second, make: Arc::new(make), site })
+        self.input(
+            site,
+            GeneratorInput { graph, records_per_second, make: Arc::new(make), site, made: Mutex::default() },
+        )
     }
 }

@@ -39,6 +39,7 @@ pub(crate) struct Graph {
     pub(crate) clock: Arc<dyn Clock>,
     receiver_events: OnceLock<ReceiverEvents>,
     zero_time: OnceLock<Time>,
+    epoch: OnceLock<u64>,
     phase: Mutex<ContextState>,
     next_input: AtomicUsize,
     program: Mutex<Program>,
@@ -92,6 +93,7 @@ impl Graph {
             clock,
             receiver_events: OnceLock::new(),
             zero_time: OnceLock::new(),
+            epoch: OnceLock::new(),
             phase: Mutex::new(ContextState::Initialized),
             next_input: AtomicUsize::new(0),
             program: Mutex::default(),
@@ -151,6 +153,15 @@ impl Graph {
 
     pub(crate) fn set_zero_time(&self, time: Time) {
         let _ = self.zero_time.set(time);
+    }
+
+    /// Which start of the program this is, by its checkpoint; 0 without one.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.get().copied().unwrap_or_default()
+    }
+
+    pub(crate) fn set_epoch(&self, epoch: u64) {
+        let _ = self.epoch.set(epoch);
     }
 
     pub(crate) fn on_receiver_event(&self, post: impl Fn(ReceiverEvent) + Send + Sync + 'static) {

@@ -9,7 +9,7 @@ use crate::{
     rdd::{Rdd, Session, Site},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -33,6 +33,19 @@ pub(crate) enum ReceiverEvent {
     Started(ReceiverReport),
     Error(ReceiverReport),
     Stopped(ReceiverReport),
+}
+
+/// What a checkpoint has of an input.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InputMemory<'a> {
+    /// The stable id of the input; empty if no output reads it.
+    pub(crate) uid: &'a str,
+    /// What it remembered last; `None` if that was never asked, or it is new in the program.
+    pub(crate) remembered: Option<&'a [u8]>,
+    /// What it picked since then, in the order of the batches. Some of it may be in what it remembered already.
+    pub(crate) picked: &'a [(Time, Slice)],
+    /// Of these batches, those that are not done and run again.
+    pub(crate) again: &'a BTreeSet<Time>,
 }
 
 /// Where records come from.
@@ -88,10 +101,9 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Before `start`, in a program that goes on from a checkpoint: what it remembered last, and the slices that it has
-    /// picked since then (some may be in what it remembered already), in the order of the batches.
-    fn restore(&self, remembered: Option<&[u8]>, picked: &[(Time, Slice)]) -> Result<()> {
-        let _ = (remembered, picked);
+    /// Before `start`, in the process that drives a program with a checkpoint, the first start included.
+    fn restore(&self, memory: &InputMemory<'_>) -> Result<()> {
+        let _ = memory;
         Ok(())
     }
 }
@@ -112,7 +124,7 @@ pub(crate) trait ErasedInput: Send + Sync {
     fn identity(&self) -> Option<String>;
     fn is_replayable(&self) -> bool;
     fn remember(&self) -> Result<Vec<u8>>;
-    fn restore(&self, remembered: Option<&[u8]>, picked: &[(Time, Slice)]) -> Result<()>;
+    fn restore(&self, memory: &InputMemory<'_>) -> Result<()>;
     /// The stable id, known once the program is complete.
     fn uid(&self) -> &str;
     fn set_uid(&self, uid: String);
@@ -176,8 +188,8 @@ impl<T: Data> ErasedInput for InputCore<T> {
     fn remember(&self) -> Result<Vec<u8>> {
         self.input.remember()
     }
-    fn restore(&self, remembered: Option<&[u8]>, picked: &[(Time, Slice)]) -> Result<()> {
-        self.input.restore(remembered, picked)
+    fn restore(&self, memory: &InputMemory<'_>) -> Result<()> {
+        self.input.restore(memory)
     }
     fn uid(&self) -> &str {
         self.uid.get().map_or("", String::as_str)

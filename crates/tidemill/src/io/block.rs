@@ -1,5 +1,6 @@
 //! Received records wait in blocks; a bounded pool of them is what back-pressure is made of.
 
+use super::receiver::Place;
 use crate::{
     base::{Data, Interrupt, Text, text::LineBlock},
     rdd::chunk::{Chunked, Chunks},
@@ -93,6 +94,10 @@ pub(super) struct StoredBlock<T> {
     pub(super) content: Arc<dyn BlockContent<T>>,
     pub(super) records: usize,
     pub(super) acknowledge: Option<Acknowledge>,
+    /// Its content as bytes, if they were made already and it is still to be stored.
+    pub(super) encoded: Option<Vec<u8>>,
+    /// Where it is stored, if there is a log of received data.
+    pub(super) place: Option<Place>,
     /// Gives its bytes back to the pool when it is dropped.
     pub(super) permit: Permit,
 }
@@ -125,6 +130,11 @@ impl BlockPool {
         }
         *used += bytes;
         Permit { pool: self.clone(), bytes }
+    }
+
+    #[cfg(test)]
+    pub(super) fn used_now(&self) -> usize {
+        *self.used()
     }
 
     /// Takes the room without waiting: for what is sealed when a batch is cut, and is bounded by its buffer.

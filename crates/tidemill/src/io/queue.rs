@@ -124,6 +124,12 @@ pub(crate) struct QueueInput<T> {
     pub(crate) graph: Arc<Graph>,
 }
 
+impl<T: Data> QueueInput<T> {
+    fn nothing(&self, session: &Arc<Session>) -> Rdd<T> {
+        self.default.clone().unwrap_or_else(|| Rdd::parallelized(session, self.site, Vec::new(), 1))
+    }
+}
+
 impl<T: Data> Input<T> for QueueInput<T> {
     fn is_replayable(&self) -> bool {
         false
@@ -141,11 +147,15 @@ impl<T: Data> Input<T> for QueueInput<T> {
         let mut items = self.queue.items();
         let from = items.unpicked;
         items.unpicked = if self.one_at_a_time { items.end().min(from + 1) } else { items.end() };
-        Slice::of(&(from..items.unpicked), 0)
+        Slice::of(&(self.graph.epoch(), from..items.unpicked), 0)
     }
 
     fn rdd(&self, session: &Arc<Session>, time: Time, slice: &Slice) -> Result<Rdd<T>> {
-        let numbers: Range<usize> = slice.decode()?;
+        let (epoch, numbers): (u64, Range<usize>) = slice.decode()?;
+        if epoch != self.graph.epoch() {
+            tracing::warn!(batch_time = time.as_ms(), queue = %self.site, lost = numbers.len(), "what was in the queue was lost in the restart");
+            return Ok(self.nothing(session));
+        }
         if !self.queue.wait_for(numbers.end) {
             // Only on several processes; a failure here alone would leave the others waiting.
             return Err(session.runner().part(&format!(
@@ -161,14 +171,16 @@ impl<T: Data> Input<T> for QueueInput<T> {
         let mut picked: Vec<Rdd<T>> = numbers.filter_map(of_number).collect();
         drop(items);
         Ok(match picked.len() {
-            0 => self.default.clone().unwrap_or_else(|| Rdd::parallelized(session, self.site, Vec::new(), 1)),
+            0 => self.nothing(session),
             1 => picked.remove(0),
             _ => Rdd::union_of(session, self.site, picked),
         })
     }
 
     fn release(&self, _time: Time, slice: Option<&Slice>, _succeeded: bool) {
-        if let Some(Ok(read)) = slice.map(Slice::decode) {
+        if let Some(Ok((epoch, read))) = slice.map(Slice::decode::<(u64, Range<usize>)>)
+            && epoch == self.graph.epoch()
+        {
             self.queue.items().release(read);
         }
     }

@@ -167,6 +167,7 @@ impl SocketTextReceiver {
                 splitter.counts()
             };
             losses.tell(link, counts);
+            link.save_if_much();
             if link.rate_limit().is_some() {
                 link.pace(memchr::memchr_iter(b'\n', arrived).count())?;
             }

@@ -139,7 +139,7 @@ impl JobScheduler {
         let (Some(storage), Some(mut letters)) = (storage, letters.filter(|letters| !letters.is_empty())) else {
             return Ok(None);
         };
-        let epoch = self.epoch.get().copied().unwrap_or_default();
+        let epoch = self.graph.epoch();
         durable_step("before dead letters are stored");
         let store = || dead_letters::store(&*storage, epoch, process, time, &letters);
         let file = self.persist("the dead letters", store)?;

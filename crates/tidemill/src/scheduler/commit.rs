@@ -196,7 +196,7 @@ impl JobScheduler {
     /// Stores what one process changed.
     fn put_state(&self, process: usize, time: Time, delta: &StateDelta) -> Result<Option<StateSource>> {
         let Some(storage) = self.graph.checkpoint_storage() else { return Ok(None) };
-        let epoch = self.epoch.get().copied().unwrap_or_default();
+        let epoch = self.graph.epoch();
         self.persist("the state", || checkpoint::put_state(&storage, epoch, process, time, delta))
     }
 

@@ -7,7 +7,7 @@ use super::{
     recovery::Restart,
 };
 use crate::{
-    base::{Error, Time, clock::Stopwatch},
+    base::{Error, Time, clock::Stopwatch, config::OnFailure},
     dstream::input::Slice,
     rdd::task::run_guarded,
 };
@@ -31,6 +31,9 @@ impl JobScheduler {
 
     /// Cuts the batch at `time`: what it reads of each input is fixed from here on.
     pub(super) fn cut(&self, time: Time) {
+        if self.cut_failed.is_raised() {
+            return;
+        }
         let mut slices = Vec::new();
         let mut failure = None;
         for input in self.graph.inputs() {
@@ -45,6 +48,9 @@ impl JobScheduler {
         }
         if failure.is_none() {
             failure = self.log_pick(time, &slices).err();
+        }
+        if failure.is_some() && self.on_failure == OnFailure::Stop {
+            self.cut_failed.raise();
         }
         let info = self.info_of(time, &slices);
         self.queue_batch(Batch { time, slices, info, submitted: Stopwatch::start(), failure });

@@ -98,8 +98,6 @@ pub(crate) struct JobScheduler {
     /// In the process that drives a program with a checkpoint.
     pub(super) log: OnceLock<Arc<CheckpointLog>>,
     pub(super) commits: Commits,
-    /// Which start of the program this is, by the log; on every process.
-    pub(super) epoch: OnceLock<u64>,
     /// How far the clock is behind the batches of an earlier run.
     pub(super) clock_lag: OnceLock<Duration>,
     pub(super) on_failure: OnFailure,
@@ -113,6 +111,8 @@ pub(crate) struct JobScheduler {
     pub(super) letters: LetterBudget,
     /// Watches the batches that run, if there is a limit for them.
     pub(super) watchdog: Option<Watchdog>,
+    /// Raised when a batch could not be cut and is not to be passed over: a later one would be remembered without it.
+    pub(super) cut_failed: Interrupt,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -158,7 +158,6 @@ impl JobScheduler {
             me: me.clone(),
             log: OnceLock::new(),
             commits: Commits::default(),
-            epoch: OnceLock::new(),
             clock_lag: OnceLock::new(),
             on_failure,
             missed,
@@ -167,6 +166,7 @@ impl JobScheduler {
             halted: Interrupt::new(),
             letters,
             watchdog,
+            cut_failed: Interrupt::new(),
         });
         let launched = if scheduler.follows() {
             scheduler.launch_follower(jobs)

@@ -90,7 +90,7 @@ impl JobScheduler {
     /// On process 0: tells the others that the program starts, and from when it counts.
     pub(super) fn tell_start(&self, restart: &Restart) -> Result<()> {
         let remembered = Remembered {
-            epoch: self.epoch.get().copied().unwrap_or_default(),
+            epoch: self.graph.epoch(),
             last_done: restart.last_done,
             state: restart.state.clone(),
             sinks: restart.sinks.clone(),
@@ -126,7 +126,7 @@ impl JobScheduler {
                     )));
                 }
                 self.graph.set_zero_time(Time::from_ms(theirs.zero_ms));
-                let _ = self.epoch.set(remembered.epoch);
+                self.graph.set_epoch(remembered.epoch);
                 self.graph.identify()?;
                 self.restore_state(remembered.last_done, &remembered.state, &remembered.sinks)
             }

@@ -4,8 +4,9 @@ use super::JobScheduler;
 use crate::{
     base::{Error, ErrorKind, Result, Time, clock::Stopwatch, config::MissedBatches, error::Mark, keys},
     checkpoint::{self, CheckpointLog, OpenOptions, Picked, Recovered, Slice, Slices, StateSource},
+    dstream::input::InputMemory,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What each sink prepared last, with the time of that batch, by the uid of its output.
 pub(super) type PreparedLast = BTreeMap<String, (Time, Vec<u8>)>;
@@ -84,8 +85,8 @@ impl JobScheduler {
                 "a batch failed before the restart while later ones were done; it is not run any more"
             );
         }
+        self.graph.set_epoch(log.epoch());
         self.restore_inputs(&recovered)?;
-        let _ = self.epoch.set(log.epoch());
         let _ = self.log.set(log);
         let restart = Restart::of(recovered);
         restart.tell(storage.url());
@@ -93,6 +94,7 @@ impl JobScheduler {
     }
 
     fn restore_inputs(&self, recovered: &Recovered) -> Result<()> {
+        let again: BTreeSet<Time> = recovered.unfinished.iter().map(|batch| batch.time).collect();
         for input in self.graph.inputs() {
             let uid = input.uid();
             let mut picked: BTreeMap<Time, Slice> = BTreeMap::new();
@@ -100,7 +102,11 @@ impl JobScheduler {
                 picked.extend(batch.slices.get(uid).map(|slice| (batch.time, slice.clone())));
             }
             let picked: Vec<_> = picked.into_iter().collect();
-            input.restore(recovered.inputs.get(uid).map(Vec::as_slice), &picked)?;
+            let remembered = recovered.inputs.get(uid).map(Vec::as_slice);
+            let memory = InputMemory { uid, remembered, picked: &picked, again: &again };
+            input.restore(&memory).map_err(|error| {
+                error.context(format_args!("the input \"{}\" cannot go on from the checkpoint", input.site()))
+            })?;
         }
         Ok(())
     }

@@ -125,7 +125,8 @@ impl JobScheduler {
                 return;
             }
             self.cut(next);
-            if !self.graph.inputs().iter().any(|input| input.has_unpicked()) || self.is_over(deadline) {
+            let unpicked = self.graph.inputs().iter().any(|input| input.has_unpicked());
+            if !unpicked || self.cut_failed.is_raised() || self.is_over(deadline) {
                 return;
             }
         }

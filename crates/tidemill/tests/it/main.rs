@@ -5,6 +5,7 @@
 mod compatibility;
 mod dead_letters;
 mod failures;
+mod input_restarts;
 mod misuse;
 mod patience;
 mod processes;

@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 use tidemill::{
-    Config, Context, Error, Misuse, StateSpec, StreamingContext, Text, Time, base::text::LineBlock, keys, milliseconds,
-    seconds, testing::TestContext,
+    Config, Context, Error, ErrorKind, Misuse, StateSpec, StreamingContext, Text, Time, base::text::LineBlock, keys,
+    milliseconds, seconds, testing::TestContext,
 };
 
 #[test]
@@ -78,10 +78,15 @@ fn state_that_no_output_reads_is_not_kept() {
 }
 
 #[test]
-fn a_log_of_received_data_is_refused_as_long_as_there_is_none() {
-    let test = TestContext::with_config(Config::new().set(keys::RECEIVER_LOG_ENABLED, true));
-    let _ = test.collect(&test.stream(vec![vec![1]]));
-    assert!(test.run(1).unwrap_err().to_string().contains("writeAheadLog.enable"));
+fn a_log_of_received_data_needs_a_checkpoint_and_says_so() {
+    let config = Config::new().set(keys::RECEIVER_LOG_ENABLED, true).set(keys::SHUTDOWN_SIGNALS, false);
+    let ssc = StreamingContext::new(&Context::new(config).unwrap(), seconds(1)).unwrap();
+    ssc.socket_text_stream("127.0.0.1", 9).print(1);
+    let error = ssc.start().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    for key in [keys::RECEIVER_LOG_ENABLED.name(), keys::CHECKPOINT_DIRECTORY.name()] {
+        assert!(error.to_string().contains(key), "{error}");
+    }
 }
 
 #[test]

@@ -21,8 +21,8 @@ macro_rules! rows {
 
 #[rustfmt::skip]
 pub(super) static TABLE: &[Row] = rows! {
-    "spark.streaming.receiver.writeAheadLog.rollingIntervalSecs" "there is no log of received data yet"
-    "spark.streaming.receiver.writeAheadLog.maxFailures" "there is no log of received data yet"
+    "spark.streaming.receiver.writeAheadLog.rollingIntervalSecs" "each write to the log of received data is a file of its own"
+    "spark.streaming.receiver.writeAheadLog.maxFailures" "what could not be stored is tried again while the source waits"
     "spark.streaming.unpersist" "what no later batch needs is always dropped"
     "spark.streaming.ui.retainedBatches" "there is no web page yet"
     "spark.streaming.kafka.maxRatePerPartition" "there is no Kafka source yet"
@@ -30,8 +30,8 @@ pub(super) static TABLE: &[Row] = rows! {
     "spark.streaming.kafka.consumer.poll.ms" "there is no Kafka source yet"
     "spark.hadoop.validateOutputSpecs" "a batch program never writes over a directory, and a streaming one replaces a batch's own"
     "spark.streaming.receiver.writeAheadLog.class" "a Java class cannot be loaded"
-    "spark.streaming.receiver.writeAheadLog.closeFileAfterWrite" "there is no log of received data yet"
-    "spark.streaming.receiver.blockStoreTimeout" "there is no log of received data yet"
+    "spark.streaming.receiver.writeAheadLog.closeFileAfterWrite" "each write to the log of received data is a file of its own"
+    "spark.streaming.receiver.blockStoreTimeout" "the source waits for as long as the storage of the checkpoint does not answer"
     "spark.streaming.driver.writeAheadLog.class" "a Java class cannot be loaded"
     "spark.streaming.driver.writeAheadLog.rollingIntervalSecs" "there is no log of batches yet"
     "spark.streaming.driver.writeAheadLog.maxFailures" "there is no log of batches yet"

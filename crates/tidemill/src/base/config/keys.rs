@@ -68,6 +68,28 @@ impl ConfigValue for MissingFile {
     }
 }
 
+/// What happens when stored received data cannot be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DamagedBlocks {
+    /// The start fails, or the batch that needs it.
+    Fail,
+    /// What was in the file is lost; the log says so.
+    Skip,
+}
+
+impl ConfigValue for DamagedBlocks {
+    const UNIT: Unit = Unit::Text;
+    const EXPECTED: &'static str = "\"fail\" or \"skip\"";
+    fn parse(value: &str, _: Unit) -> Option<Self> {
+        match value {
+            "fail" => Some(Self::Fail),
+            "skip" => Some(Self::Skip),
+            _ => None,
+        }
+    }
+}
+
 /// What becomes of the batches whose time passed while the program was down or stood still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -183,8 +205,8 @@ keys! {
 
     /// The highest rate of each receiver; 0 or less is no limit.
     RECEIVER_MAX_RATE: Option<u64> = optional_rate("spark.streaming.receiver.maxRate", "no limit");
-    /// Whether what receivers take in is written to a log before it is acknowledged. There is no such log yet: `true`
-    /// is refused when the context starts.
+    /// Whether what receivers take in is stored in the checkpoint before a batch is given it, and kept there until that batch is
+    /// done: a crash then loses nothing of it. What a receiver stores record by record is stored after a block interval at the latest.
     RECEIVER_LOG_ENABLED: bool = switch("spark.streaming.receiver.writeAheadLog.enable", "false");
     /// How long a receiver that asked to be restarted, or that failed, waits before it starts again.
     RECEIVER_RESTART_DELAY: Duration = time("spark.streaming.receiverRestartDelay", "2000");
@@ -219,6 +241,9 @@ keys! {
     /// How much received data may wait to be processed, all receivers of a context together. When the pool is full, receivers stop
     /// reading and the sender waits.
     RECEIVER_POOL_BYTES: u64 = bytes("tidemill.receiver.poolBytes", "256MiB");
+    /// What happens when stored received data is damaged or gone: `fail` fails the start or the batch that needs it, `skip`
+    /// loses what was in the file, and says so.
+    RECEIVER_DAMAGED_BLOCKS: DamagedBlocks = ConfigKey::<DamagedBlocks>::new("tidemill.receiver.damagedBlocks", "fail");
     /// How many blocks of each receiver the first batch after a start takes at most, so that a program that is still
     /// cold is not handed a mountain.
     RECEIVER_FIRST_BATCH_BLOCKS: usize = count("tidemill.receiver.firstBatchBlocks", "16");

@@ -18,11 +18,15 @@
 //! | name starts with `_` | passed over | picked |
 //! | is a directory | passed over, or listed too if that was asked for | passed over (Spark would read its children as one file) |
 //!
+//! A watcher that goes on after a restart takes files up as if it had never stopped: what appeared meanwhile is new, and was there
+//! at the start only what was there at the very first one. Spark's window then begins before the last batch of the earlier run.
+//!
 //! "In place" is told from "replaced" by device, inode and creation time: a file system that records no creation time and gives
 //! an inode again at once makes `rm x; echo new > x` look like a rewrite in place. A rewrite to the same size within the same
 //! millisecond cannot be seen at all. Rename files into the directory: then neither matters.
 
 mod list;
+mod memory;
 mod seen_set;
 mod settings;
 mod spark;
@@ -177,6 +181,8 @@ pub struct WatcherState {
     noted: BTreeMap<String, SkipReason>,
     /// How many paths were left out, by reason.
     counts: BTreeMap<SkipReason, u64>,
+    /// The last batch that was picked.
+    last: Option<Time>,
 }
 
 impl WatcherState {
@@ -266,21 +272,37 @@ impl DirectoryWatcher {
 
     /// Decides which of the listed files belong to the batch `now`, and remembers them.
     pub fn pick(&mut self, now: Time, listing: &[SeenFile]) -> Picked {
+        self.pick_listed_at(now, now, listing)
+    }
+
+    /// As [`pick`](Self::pick), with a listing of another time than the batch's: a batch that is late, because the program was
+    /// down, must not find files older or younger than they are.
+    pub(crate) fn pick_listed_at(&mut self, batch: Time, listed_at: Time, listing: &[SeenFile]) -> Picked {
         if self.state.listings == 0 {
             self.begin(listing);
         }
         self.state.listings += 1;
-        match self.settings.rule {
-            PickRule::SeenSet => seen_set::pick(&self.settings, &mut self.state, now, listing),
+        let picked = match self.settings.rule {
+            PickRule::SeenSet => seen_set::pick(&self.settings, &mut self.state, batch, listed_at, listing),
             PickRule::Spark { batch_duration, min_remember_duration } => {
                 let window = remember_window(batch_duration, min_remember_duration);
-                spark::pick(&self.settings, &mut self.state, now, window, listing)
+                // As if the batches that were passed over had been run.
+                let oldest = self.state.last.map_or(batch, |last| batch.min(last + batch_duration));
+                let remember_from = oldest.saturating_sub(window);
+                spark::pick(&self.settings, &mut self.state, batch, remember_from, listing)
             }
-        }
+        };
+        self.state.last = Some(batch);
+        picked
     }
 
-    /// Remembers files that were picked for the batch `time` before a restart and are not in the state that was recovered.
+    /// Remembers files that were picked for the batch `time` before a restart, unless the state that was recovered is of a later
+    /// time and has them.
     pub fn mark_picked(&mut self, time: Time, files: &[SeenFile]) {
+        if self.state.last.is_some_and(|last| last >= time) {
+            return;
+        }
+        self.state.last = Some(time);
         let listed = self.state.listings;
         for file in files {
             self.state.waiting.remove(&file.path);

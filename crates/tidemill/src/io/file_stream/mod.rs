@@ -10,13 +10,17 @@ pub use options::FileStreamOptions;
 pub(crate) use read::{BinaryRecords, EachFile, ReadFiles, TextLines};
 
 use crate::{
-    base::files::{DirectoryLister, DirectoryWatcher, SeenFile, watch::WatcherSettings},
+    base::files::{
+        DirectoryLister, DirectoryWatcher, SeenFile,
+        watch::{WatcherSettings, WatcherState},
+    },
     base::{Clock, Data, Result, Time, clock::Stopwatch, config::MissingFile},
-    dstream::input::{Input, Slice},
+    dstream::input::{Input, InputMemory, Slice},
     rdd::{Rdd, Session, Site},
 };
 use options::Filter;
 use read::{FileLosses, FilesRdd};
+use serde::{Deserialize, Serialize};
 use std::{
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -30,6 +34,8 @@ pub(crate) struct FileInput<R> {
     filter: Option<Filter>,
     missing: MissingFile,
     batch_duration: Duration,
+    clock: Arc<dyn Clock>,
+    settings: WatcherSettings,
     read: Arc<R>,
     losses: Arc<FileLosses>,
     watch: Mutex<Watch>,
@@ -39,6 +45,17 @@ pub(crate) struct FileInput<R> {
 struct Watch {
     lister: DirectoryLister,
     watcher: DirectoryWatcher,
+    /// Whether the checkpoint knows what was there at the start.
+    start_is_known: bool,
+}
+
+/// What a batch reads.
+#[derive(Serialize, Deserialize)]
+struct FileSlice {
+    files: Vec<SeenFile>,
+    /// In the first batch ever: what the watcher knew before it, which is what was there at the start.
+    #[serde(with = "serde_bytes")]
+    start: Vec<u8>,
 }
 
 /// What of the options an input needs, put together from the program and the configuration.
@@ -52,8 +69,8 @@ pub(crate) struct FileInputSettings {
 }
 
 impl<R> FileInput<R> {
-    /// Looks at the directory: what is there now is what was there when the stream started.
-    pub(crate) fn new(site: Site, settings: FileInputSettings, clock: &dyn Clock, read: R) -> Self {
+    /// Looks at the directory: what is there now is what was there when the stream started, unless a checkpoint knows better.
+    pub(crate) fn new(site: Site, settings: FileInputSettings, clock: Arc<dyn Clock>, read: R) -> Self {
         let FileInputSettings { directory, watcher, recursive, missing, filter, batch_duration } = settings;
         let mut lister = DirectoryLister::new(directory.clone());
         if recursive {
@@ -65,9 +82,15 @@ impl<R> FileInput<R> {
             filter,
             missing,
             batch_duration,
+            watch: Mutex::new(Watch {
+                lister,
+                watcher: DirectoryWatcher::new(watcher.clone(), clock.now()),
+                start_is_known: false,
+            }),
+            clock,
+            settings: watcher,
             read: Arc::new(read),
             losses: Arc::default(),
-            watch: Mutex::new(Watch { lister, watcher: DirectoryWatcher::new(watcher, clock.now()) }),
         };
         let mut watch = input.watch();
         let listing = input.list(&mut watch.lister);
@@ -110,10 +133,42 @@ impl<T: Data, R: ReadFiles<T>> Input<T> for FileInput<R> {
         true
     }
 
+    fn identity(&self) -> Option<String> {
+        let directory = self.directory.strip_prefix("file:").unwrap_or(&self.directory);
+        let directory = directory.strip_prefix("//").unwrap_or(directory);
+        Some(if directory.len() > 1 { directory.trim_end_matches('/') } else { directory }.to_owned())
+    }
+
+    fn remember(&self) -> Result<Vec<u8>> {
+        self.watch().watcher.state().to_bytes()
+    }
+
+    fn restore(&self, memory: &InputMemory<'_>) -> Result<()> {
+        let recovered = |state: &[u8]| {
+            WatcherState::from_bytes(state).map(|state| DirectoryWatcher::recover(self.settings.clone(), state))
+        };
+        let mut watch = self.watch();
+        if let Some(state) = memory.remembered {
+            watch.watcher = recovered(state)?;
+            watch.start_is_known = true;
+        }
+        for (time, slice) in memory.picked {
+            let FileSlice { files, start } = slice.decode()?;
+            if !start.is_empty() && memory.remembered.is_none() {
+                watch.watcher = recovered(&start)?;
+            }
+            watch.watcher.mark_picked(*time, &files);
+            watch.start_is_known = true;
+        }
+        Ok(())
+    }
+
     fn pick(&self, time: Time) -> Result<Slice> {
         let mut watch = self.watch();
+        let known = std::mem::replace(&mut watch.start_is_known, true);
+        let start = if known { Vec::new() } else { watch.watcher.state().to_bytes()? };
         let listing = self.list(&mut watch.lister);
-        let picked = watch.watcher.pick(time, &listing);
+        let picked = watch.watcher.pick_listed_at(time, self.clock.now(), &listing);
         drop(watch);
         picked.log();
         if picked.waiting > 0 {
@@ -121,14 +176,14 @@ impl<T: Data, R: ReadFiles<T>> Input<T> for FileInput<R> {
         }
         let paths: Vec<_> = picked.files.iter().map(|file| file.path.as_str()).collect();
         let paths = paths.join("\n");
-        let mut slice = Slice::of(&picked.files, 0)?;
+        let mut slice = Slice::of(&FileSlice { files: picked.files, start }, 0)?;
         slice.metadata.insert("files".into(), paths.clone());
         slice.metadata.insert("Description".into(), paths);
         Ok(slice)
     }
 
     fn rdd(&self, session: &Arc<Session>, _time: Time, slice: &Slice) -> Result<Rdd<T>> {
-        let files: Vec<SeenFile> = slice.decode()?;
+        let FileSlice { files, .. } = slice.decode()?;
         let node = FilesRdd::new(&files, &self.read, self.missing, &self.losses)?;
         Ok(Rdd::from_node(session, self.site, node))
     }

@@ -1,5 +1,7 @@
 //! Watched directories under a clock that stands still.
 
+mod restart;
+
 use super::FileStreamOptions;
 use crate::{
     Config, DStream, ErrorKind, Text,

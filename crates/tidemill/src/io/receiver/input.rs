@@ -1,68 +1,88 @@
 //! The scheduler's side of the border: the receiver's thread, and the batches cut from what it stored.
 
-use super::{Ending, Receiver, ReceiverLink, SharedLink};
+use super::{
+    Receiver, ReceiverLink, SharedLink,
+    blocks::{BlocksRdd, Part, Piece, UnreadBlocksRdd},
+    link::lock,
+    stored::{BlockLog, PickedUpTo, Place, Run, StoredFile},
+    supervisor::Supervisor,
+};
 use crate::{
-    base::{
-        Clock, Data, Error, Result, Time,
-        clock::Deadline,
-        keys,
-        thread::{join_before, start_awaited},
-        time::ms,
-    },
+    base::{Clock, Error, Result, Time, clock::Deadline, keys, thread::join_before, thread::start_awaited, time::ms},
     dstream::{
         graph::Graph,
-        input::{Input, ReceiverEvent, ReceiverReport, Slice},
+        input::{Input, InputMemory, ReceiverReport, Slice},
     },
     io::{
-        block::{Acknowledge, BlockContent, BlockPool, Permit, SharedBlock, StoredBlock},
+        block::{Acknowledge, BlockPool, Permit, StoredBlock},
         rate_limit::{RateLimit, RateLimiter},
     },
-    rdd::{Lineage, Parent, Rdd, RddNode, Session, Site, TaskContext, chunk::Chunks, task::panic_message},
+    rdd::{Rdd, Session, Site, task::panic_message},
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
 };
 
-/// The blocks of one partition.
-type Part<T> = Vec<Arc<dyn BlockContent<T>>>;
+/// What a batch reads.
+#[derive(Serialize, Deserialize)]
+struct ReceivedSlice {
+    partitions: usize,
+    /// By partition: where the blocks are stored, if they are.
+    stored: Vec<Vec<Run>>,
+}
 
 /// What a batch holds until it ends.
 struct CutBatch<T> {
     parts: Vec<Part<T>>,
+    stored: Vec<Vec<Place>>,
     acknowledge: Vec<Acknowledge>,
     permits: Vec<Permit>,
+}
+
+/// What a receiver is called, and what it receives from.
+pub(crate) struct ReceiverName<'a> {
+    pub(crate) site: Site,
+    pub(crate) name: &'a str,
+    pub(crate) source: String,
 }
 
 /// An input that is fed by a receiver.
 pub(crate) struct ReceiverInput<R: Receiver> {
     receiver: Mutex<Option<R>>,
     link: Arc<SharedLink<R::Item>>,
+    graph: Arc<Graph>,
     clock: Arc<dyn Clock>,
     site: Site,
+    source: String,
+    /// Whether what is received is stored before anything else is done with it.
+    is_logged: bool,
+    /// Where what was received is stored, or was by an earlier run.
+    log: OnceLock<Arc<BlockLog>>,
+    picked: Mutex<PickedUpTo>,
+    block_interval: Duration,
     restart_delay: Duration,
     first_batch_blocks: usize,
     first_batch_done: AtomicBool,
     /// How many partitions a batch has at the most.
     partitions: usize,
     cut: Mutex<BTreeMap<Time, CutBatch<R::Item>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl<R: Receiver> ReceiverInput<R> {
-    pub(crate) fn new(graph: &Arc<Graph>, pool: &Arc<BlockPool>, site: Site, name: &str, receiver: R) -> Result<Self> {
+    pub(crate) fn new(graph: &Arc<Graph>, pool: &Arc<BlockPool>, name: ReceiverName<'_>, receiver: R) -> Result<Self> {
+        let ReceiverName { site, name, source } = name;
         let config = &graph.config;
-        let blocks = ms(graph.batch_duration).div_ceil(ms(config.get(&keys::BLOCK_INTERVAL)?).max(1));
+        let block_interval = config.get(&keys::BLOCK_INTERVAL)?;
+        let blocks = ms(graph.batch_duration).div_ceil(ms(block_interval).max(1));
         let limit = RateLimit::from_config(config)?;
         let stream_id = graph.upcoming_input_id();
         let report = ReceiverReport { stream_id, name: format!("{name}-{stream_id}"), ..ReceiverReport::default() };
@@ -72,15 +92,69 @@ impl<R: Receiver> ReceiverInput<R> {
         Ok(Self {
             receiver: Mutex::new(Some(receiver)),
             link: Arc::new(SharedLink::new(pool.clone(), limit, block_bytes, report, events)),
+            graph: graph.clone(),
             clock: graph.clock.clone(),
             site,
+            source,
+            is_logged: config.get(&keys::RECEIVER_LOG_ENABLED)?,
+            log: OnceLock::new(),
+            picked: Mutex::default(),
+            block_interval,
             restart_delay: config.get(&keys::RECEIVER_RESTART_DELAY)?,
             first_batch_blocks: config.get(&keys::RECEIVER_FIRST_BATCH_BLOCKS)?,
             first_batch_done: AtomicBool::new(false),
             partitions: (blocks as usize).max(graph.session.default_parallelism()),
             cut: Mutex::default(),
-            thread: Mutex::default(),
+            threads: Mutex::default(),
         })
+    }
+
+    /// Takes up what an earlier run stored: what no batch picked is at the front of what is received, what batches that run again
+    /// were given is kept for them, and the rest is deleted.
+    fn take_up(&self, log: &Arc<BlockLog>, memory: &InputMemory<'_>) -> Result<()> {
+        let mut picked = match memory.remembered {
+            Some(bytes) if !bytes.is_empty() => postcard::from_bytes(bytes)
+                .map_err(|error| Error::data("what it remembers cannot be read").with_source(error))?,
+            _ => PickedUpTo::default(),
+        };
+        for (time, slice) in memory.picked {
+            for run in slice.decode::<ReceivedSlice>()?.stored.concat() {
+                picked.add(&run);
+                if memory.again.contains(time) {
+                    log.keep(run.file, run.count);
+                }
+            }
+        }
+        for file in log.files()? {
+            let taken = match picked.first_unpicked(file) {
+                Some(from) => self.link.take_in(log, file, from)?,
+                None => 0,
+            };
+            if taken > 0 {
+                log.keep(file, taken);
+            } else if !log.is_kept(file) {
+                log.delete(file);
+            }
+        }
+        *lock(&self.picked) = picked;
+        Ok(())
+    }
+
+    /// The blocks of a slice that was cut by an earlier run, to be read in the process that drives.
+    fn stored_parts(&self, stored: &[Vec<Run>]) -> Vec<Part<R::Item>> {
+        let Some(log) = self.log.get() else { return Vec::new() };
+        let mut files = BTreeMap::new();
+        let mut piece = |run: &Run| {
+            let file = files.entry(run.file).or_insert_with(|| StoredFile::new(log.clone(), run.file));
+            Piece::Stored(file.clone(), *run)
+        };
+        stored.iter().map(|runs| runs.iter().map(&mut piece).collect()).collect()
+    }
+
+    fn start_thread(&self, suffix: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+        let name = format!("tidemill-{}{suffix}", lock(&self.link.report).name);
+        lock(&self.threads).push(start_awaited(name, body)?);
+        Ok(())
     }
 }
 
@@ -88,16 +162,18 @@ impl<R: Receiver> ReceiverInput<R> {
 fn into_parts<T>(blocks: Vec<StoredBlock<T>>, most: usize) -> CutBatch<T> {
     let total_bytes: usize = blocks.iter().map(|block| block.permit.bytes().max(1)).sum();
     let part_bytes = total_bytes.div_ceil(most.max(1)).max(1);
-    let mut batch = CutBatch { parts: Vec::new(), acknowledge: Vec::new(), permits: Vec::new() };
+    let mut batch = CutBatch { parts: Vec::new(), stored: Vec::new(), acknowledge: Vec::new(), permits: Vec::new() };
     let mut filled_bytes = part_bytes;
     for block in blocks {
         if filled_bytes >= part_bytes && batch.parts.len() < most {
             batch.parts.push(Part::new());
+            batch.stored.push(Vec::new());
             filled_bytes = 0;
         }
         filled_bytes += block.permit.bytes().max(1);
-        if let Some(part) = batch.parts.last_mut() {
-            part.push(block.content);
+        if let (Some(part), Some(stored)) = (batch.parts.last_mut(), batch.stored.last_mut()) {
+            part.push(Piece::Received(block.content));
+            stored.extend(block.place);
         }
         batch.acknowledge.extend(block.acknowledge);
         batch.permits.push(block.permit);
@@ -106,8 +182,41 @@ fn into_parts<T>(blocks: Vec<StoredBlock<T>>, most: usize) -> CutBatch<T> {
 }
 
 impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
+    fn check(&self) -> Result<()> {
+        if self.is_logged && !self.graph.has_checkpoint() {
+            return Err(Error::invalid(format!(
+                "\"{}\" is set, and \"{}\" has no checkpoint to keep what it receives in; call checkpoint, set \"{}\", or leave \
+                 the log out",
+                keys::RECEIVER_LOG_ENABLED.name(),
+                self.site,
+                keys::CHECKPOINT_DIRECTORY.name()
+            )));
+        }
+        Ok(())
+    }
+
+    fn identity(&self) -> Option<String> {
+        Some(self.source.clone())
+    }
+
     fn is_replayable(&self) -> bool {
-        false
+        self.is_logged
+    }
+
+    fn remember(&self) -> Result<Vec<u8>> {
+        Slice::of(&*lock(&self.picked), 0).map(|slice| slice.bytes)
+    }
+
+    fn restore(&self, memory: &InputMemory<'_>) -> Result<()> {
+        let Some(storage) = self.graph.checkpoint_storage().filter(|_| !memory.uid.is_empty()) else { return Ok(()) };
+        let damaged = self.graph.config.get(&keys::RECEIVER_DAMAGED_BLOCKS)?;
+        let log = Arc::new(BlockLog::new(storage, memory.uid, self.graph.epoch(), damaged));
+        self.take_up(&log, memory)?;
+        if self.is_logged {
+            let _ = self.link.log.set(log.clone());
+        }
+        let _ = self.log.set(log);
+        Ok(())
     }
 
     fn start(&self) -> Result<()> {
@@ -120,15 +229,17 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
             },
             restart_delay: self.restart_delay,
         };
-        let name = format!("tidemill-{}", lock(&self.link.report).name);
-        *lock(&self.thread) = Some(start_awaited(name, move || supervisor.run(receiver))?);
-        Ok(())
+        if self.link.log.get().is_some() {
+            let (link, interval) = (self.link.clone(), self.block_interval);
+            self.start_thread("-log", move || link.save_now_and_then(interval))?;
+        }
+        self.start_thread("", move || supervisor.run(receiver))
     }
 
     fn stop(&self, deadline: &Deadline) -> bool {
         self.link.stop.raise();
-        let Some(thread) = lock(&self.thread).take() else { return true };
-        let ended = join_before(thread, deadline).is_ok();
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        let ended = threads.into_iter().fold(true, |ended, thread| join_before(thread, deadline).is_ok() && ended);
         if !ended {
             tracing::warn!(
                 receiver = lock(&self.link.report).name,
@@ -146,15 +257,20 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
             self.first_batch_done.store(true, Ordering::Relaxed);
         }
         let records = blocks.iter().map(|block| block.records as u64).sum();
-        let batch = into_parts(blocks, self.partitions);
-        let slice = Slice::of(&batch.parts.len(), records);
+        let mut batch = into_parts(blocks, self.partitions);
+        let stored: Vec<_> = std::mem::take(&mut batch.stored).into_iter().map(Run::of).collect();
+        let mut picked = lock(&self.picked);
+        stored.iter().flatten().for_each(|run| picked.add(run));
+        drop(picked);
+        let slice = Slice::of(&ReceivedSlice { partitions: batch.parts.len(), stored }, records);
         lock(&self.cut).insert(time, batch);
         slice
     }
 
     fn rdd(&self, session: &Arc<Session>, time: Time, slice: &Slice) -> Result<Rdd<R::Item>> {
-        let partitions = slice.decode()?;
-        let parts = lock(&self.cut).get(&time).map(|batch| batch.parts.clone()).unwrap_or_default();
+        let ReceivedSlice { partitions, stored } = slice.decode()?;
+        let parts = lock(&self.cut).get(&time).map(|batch| batch.parts.clone());
+        let parts = parts.unwrap_or_else(|| self.stored_parts(&stored));
         if session.processes() == 1 {
             return Ok(Rdd::from_node(session, self.site, BlocksRdd { parts, partitions }));
         }
@@ -166,15 +282,22 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
         }))
     }
 
-    fn release(&self, time: Time, _slice: Option<&Slice>, succeeded: bool) {
-        let Some(batch) = lock(&self.cut).remove(&time) else { return };
-        drop(batch.permits);
-        if succeeded {
+    fn release(&self, time: Time, slice: Option<&Slice>, succeeded: bool) {
+        let batch = lock(&self.cut).remove(&time);
+        if !succeeded {
+            // What is stored is kept: a restart may run the batch again.
+            return;
+        }
+        if let Some(batch) = batch {
+            drop(batch.permits);
             batch.acknowledge.into_iter().for_each(|acknowledge| {
                 if let Err(panic) = catch_unwind(AssertUnwindSafe(acknowledge)) {
                     tracing::error!(message = panic_message(&*panic), "an acknowledgement panicked");
                 }
             });
+        }
+        if let (Some(log), Some(Ok(slice))) = (self.log.get(), slice.map(Slice::decode::<ReceivedSlice>)) {
+            log.done(&slice.stored.concat());
         }
     }
 
@@ -184,137 +307,5 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
 
     fn has_unpicked(&self) -> bool {
         self.link.has_blocks()
-    }
-}
-
-/// The records of received blocks, some blocks to a partition.
-struct BlocksRdd<T> {
-    parts: Vec<Part<T>>,
-    partitions: usize,
-}
-
-impl<T: Data> Lineage for BlocksRdd<T> {
-    fn partitions(&self) -> usize {
-        self.partitions
-    }
-    fn parents(&self) -> Vec<Parent> {
-        Vec::new()
-    }
-}
-
-impl<T: Data> RddNode<T> for BlocksRdd<T> {
-    fn compute<'a>(&'a self, partition: usize, _task: &'a TaskContext) -> Chunks<'a, T> {
-        Box::new(self.parts[partition].iter().flat_map(|block| block.chunks()))
-    }
-}
-
-/// Received blocks as they are. They are in the memory of the process that drives.
-struct UnreadBlocksRdd<T> {
-    parts: Vec<Part<T>>,
-    partitions: usize,
-}
-
-impl<T: Data> Lineage for UnreadBlocksRdd<T> {
-    fn partitions(&self) -> usize {
-        self.partitions
-    }
-    fn parents(&self) -> Vec<Parent> {
-        Vec::new()
-    }
-    fn pinned(&self, _partition: usize) -> Option<usize> {
-        Some(0)
-    }
-}
-
-impl<T: Data> RddNode<SharedBlock<T>> for UnreadBlocksRdd<T> {
-    fn compute<'a>(&'a self, partition: usize, _task: &'a TaskContext) -> Chunks<'a, SharedBlock<T>> {
-        // One by one, so that a message between processes is no longer than a block.
-        Box::new(self.parts[partition].iter().map(|block| vec![SharedBlock(block.clone())]))
-    }
-}
-
-/// Runs a receiver again and again, until it is stopped or ends for good.
-struct Supervisor<T> {
-    link: ReceiverLink<T>,
-    restart_delay: Duration,
-}
-
-/// The longest wait before a receiver that keeps failing is run again, in restart delays.
-const MAX_BACK_OFF: u32 = 16;
-
-/// Before another run there is a wait even where the restart delay is zero, so that no processor is burnt.
-const SHORTEST_BACK_OFF: Duration = Duration::from_millis(10);
-
-/// A receiver that failed so many times in a row is reported as an error, and again after as many more.
-const FAILURES_TO_ESCALATE: u32 = 10;
-
-impl<T: Data> Supervisor<T> {
-    fn run(self, mut receiver: impl Receiver<Item = T>) {
-        let mut failures: u32 = 0;
-        while !self.link.is_stopped() {
-            let stored = self.link.shared.stored();
-            self.post(true, ReceiverEvent::Started);
-            let ending = catch_unwind(AssertUnwindSafe(|| receiver.run(&self.link)))
-                .unwrap_or_else(|panic| Err(Error::user(format!("the receiver panicked: {}", panic_message(&*panic)))));
-            self.link.on_cut(None);
-            if self.link.is_stopped() {
-                break;
-            }
-            match ending {
-                Ok(Ending::Stop(reason)) => {
-                    tracing::info!(receiver = self.name(), reason, "a receiver ended");
-                    break;
-                }
-                Ok(Ending::Restart(reason)) => {
-                    failures = 0;
-                    tracing::warn!(receiver = self.name(), reason, delay = ?self.restart_delay, "a receiver is restarted");
-                }
-                Err(error) => {
-                    // One that took records in before it failed is not one that never works.
-                    failures = if self.link.shared.stored() > stored { 1 } else { failures + 1 };
-                    self.tell_of_failure(failures, &error);
-                }
-            }
-            self.post(false, ReceiverEvent::Stopped);
-            if self.link.wait(self.back_off(failures)) {
-                return;
-            }
-        }
-        self.post(false, ReceiverEvent::Stopped);
-    }
-
-    /// Someone has to look at a receiver that fails again and again; the log says so louder now and then.
-    fn tell_of_failure(&self, failures: u32, error: &Error) {
-        self.link.report_error(format!("the receiver failed {failures} times in a row"), error);
-        if failures.is_multiple_of(FAILURES_TO_ESCALATE) {
-            tracing::error!(
-                receiver = self.name(),
-                failures,
-                %error,
-                "a receiver fails again and again and takes nothing in; look at its server, and stop the program if it is gone for good"
-            );
-        }
-    }
-
-    /// How long to wait before the next run: longer after each failure in a row.
-    fn back_off(&self, failures: u32) -> Duration {
-        if failures == 0 {
-            return self.restart_delay.max(SHORTEST_BACK_OFF);
-        }
-        let factor = 1u32.checked_shl(failures - 1).map_or(MAX_BACK_OFF, |factor| factor.clamp(1, MAX_BACK_OFF));
-        self.restart_delay.max(SHORTEST_BACK_OFF) * factor
-    }
-
-    fn name(&self) -> String {
-        lock(&self.link.shared.report).name.clone()
-    }
-
-    fn post(&self, active: bool, event: fn(ReceiverReport) -> ReceiverEvent) {
-        let report = {
-            let mut report = lock(&self.link.shared.report);
-            report.active = active;
-            report.clone()
-        };
-        (self.link.shared.events)(event(report));
     }
 }

@@ -1,5 +1,6 @@
 //! The receiver's side of the border: where it stores what it received.
 
+use super::stored::{self, BlockLog};
 use crate::{
     base::{Clock, Data, Error, Interrupt, Result},
     dstream::input::{ReceiverEvent, ReceiverReport},
@@ -12,8 +13,8 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,7 +29,8 @@ impl<T: Data> SealedBlocks<'_, T> {
     /// Adds a block of bytes that a worker makes into records. It does not wait.
     pub(in crate::io) fn put(&self, content: impl BlockContent<T> + 'static, records: usize, bytes: usize) {
         let permit = self.0.pool.take(bytes);
-        self.0.push(StoredBlock { content: Arc::new(content), records, acknowledge: None, permit });
+        let (acknowledge, encoded, place) = (None, None, None);
+        self.0.push(StoredBlock { content: Arc::new(content), records, acknowledge, encoded, place, permit });
     }
 }
 
@@ -47,13 +49,18 @@ pub(crate) struct SharedLink<T> {
     open: Mutex<Open<T>>,
     /// Records that were stored so far.
     stored: AtomicU64,
-    sealed: Mutex<VecDeque<StoredBlock<T>>>,
+    /// Where sealed blocks are stored before anything else is done with them.
+    pub(super) log: OnceLock<Arc<BlockLog>>,
+    /// In the order in which they came; those at the front are in the log.
+    pub(super) sealed: Mutex<VecDeque<StoredBlock<T>>>,
+    /// About how much of that is not in the log.
+    pub(super) unsaved_bytes: AtomicUsize,
     seal: Mutex<Option<Seal<T>>>,
     pub(super) report: Mutex<ReceiverReport>,
     pub(super) events: Box<dyn Fn(ReceiverEvent) + Send + Sync>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -72,24 +79,13 @@ impl<T: Data> SharedLink<T> {
             block_bytes,
             open: Mutex::new(Open { records: Vec::new(), bytes: 0 }),
             stored: AtomicU64::new(0),
+            log: OnceLock::new(),
             sealed: Mutex::default(),
+            unsaved_bytes: AtomicUsize::new(0),
             seal: Mutex::default(),
             report: Mutex::new(report),
             events,
         }
-    }
-
-    /// Everything that was stored since the last call, in order; at most `most` blocks.
-    pub(super) fn cut(&self, most: usize) -> Vec<StoredBlock<T>> {
-        self.seal_open();
-        let mut sealed = lock(&self.sealed);
-        let count = sealed.len().min(most);
-        sealed.drain(..count).collect()
-    }
-
-    pub(super) fn has_blocks(&self) -> bool {
-        self.seal_open();
-        !lock(&self.sealed).is_empty()
     }
 
     /// Records that were stored since the start.
@@ -97,12 +93,13 @@ impl<T: Data> SharedLink<T> {
         self.stored.load(Ordering::Relaxed)
     }
 
-    fn push(&self, block: StoredBlock<T>) {
+    pub(super) fn push(&self, block: StoredBlock<T>) {
         self.stored.fetch_add(block.records as u64, Ordering::Relaxed);
+        self.unsaved_bytes.fetch_add(block.permit.bytes(), Ordering::Relaxed);
         lock(&self.sealed).push_back(block);
     }
 
-    fn seal_open(&self) {
+    pub(super) fn seal_open(&self) {
         self.seal_stored();
         if let Some(seal) = &mut *lock(&self.seal) {
             seal(&SealedBlocks(self));
@@ -121,7 +118,8 @@ impl<T: Data> SharedLink<T> {
 }
 
 fn records_block<T: Data>(records: Vec<T>, permit: Permit, acknowledge: Option<Acknowledge>) -> StoredBlock<T> {
-    StoredBlock { records: records.len(), content: Arc::new(records), acknowledge, permit }
+    let (encoded, place) = (None, None);
+    StoredBlock { records: records.len(), content: Arc::new(records), acknowledge, encoded, place, permit }
 }
 
 /// What a [`Receiver`](super::Receiver) stores its records through.
@@ -165,7 +163,8 @@ pub struct ReceiverLink<T> {
 }
 
 impl<T: Data> ReceiverLink<T> {
-    /// Stores one record. It may be lost if the process dies before its batch is done.
+    /// Stores one record. It may be lost if the process dies before its batch is done; with a log of received data
+    /// (`spark.streaming.receiver.writeAheadLog.enable`), before its block is closed.
     ///
     /// # Errors
     /// Closed, if the receiver was stopped; the record is not stored then.
@@ -184,14 +183,16 @@ impl<T: Data> ReceiverLink<T> {
         if full_bytes >= self.shared.block_bytes {
             self.wait_for_room(full_bytes);
             self.shared.seal_stored();
+            self.shared.save_if_much();
         }
         Ok(())
     }
 
-    /// Stores all `records` as one block.
+    /// Stores all `records` as one block. With a log of received data they are in it when this returns.
     ///
     /// # Errors
-    /// Closed, if the receiver was stopped; the records are not stored then.
+    /// Closed, if the receiver was stopped; the records are not stored then. Data, if they cannot be serialised for the log;
+    /// Unavailable, if they could not be written there: then they may be processed all the same, and again if they are sent again.
     ///
     /// # Examples
     /// See [`ReceiverLink`].
@@ -206,10 +207,12 @@ impl<T: Data> ReceiverLink<T> {
 
     /// Stores all `records` as one block, and calls `acknowledge` once the batch that holds them is done for good.
     ///
-    /// If that batch fails, `acknowledge` is dropped without being called.
+    /// If that batch fails, `acknowledge` is dropped without being called. With a checkpoint, a batch is done once its commit is
+    /// in the log.
     ///
     /// # Errors
-    /// Closed, if the receiver was stopped; the records are not stored then, and `acknowledge` is not called.
+    /// Closed, if the receiver was stopped; the records are not stored then, and `acknowledge` is not called. Otherwise as
+    /// [`store_many`](Self::store_many).
     ///
     /// # Examples
     /// See [`ReceiverLink`].
@@ -232,12 +235,20 @@ impl<T: Data> ReceiverLink<T> {
             return Ok(());
         }
         let count = records.len();
+        let logged = self.shared.log.get().is_some();
+        let encoded = logged.then(|| stored::encode(&records)).transpose()?;
         let permit = self.shared.pool.acquire(bytes, &self.shared.stop);
         self.shared.seal_stored();
-        self.shared.push(records_block(records, permit, acknowledge));
+        self.shared.push(StoredBlock { encoded, ..records_block(records, permit, acknowledge) });
+        let saved = self.shared.save_surely();
         // Afterwards, so that nothing that was taken in is lost to a stop; the next call waits for it.
         let _ = self.pace(count);
-        Ok(())
+        saved
+    }
+
+    /// Stores what is sealed, if it is worth a file; without a log of received data there is nothing to do.
+    pub(crate) fn save_if_much(&self) {
+        self.shared.save_if_much();
     }
 
     /// Where a receiver that keeps a buffer of its own puts the blocks that it seals. It is to

@@ -2,13 +2,21 @@
 //!
 //! A receiver is restarted when it ends or fails, waits when the pool of blocks is full, and is told to stop by its
 //! link. A block belongs to the first batch that is cut after it was stored.
+//!
+//! With a log of received data a block is in the storage of the checkpoint before a batch is given it, and before a receiver that
+//! stores whole blocks is told that they are stored; see `stored`.
 
+mod blocks;
 mod input;
 mod link;
+mod saving;
+mod stored;
+mod supervisor;
 
-pub(crate) use input::ReceiverInput;
+pub(crate) use input::{ReceiverInput, ReceiverName};
 pub use link::ReceiverLink;
 pub(crate) use link::{SealedBlocks, SharedLink};
+pub(in crate::io) use stored::Place;
 
 use crate::base::{Data, Result};
 
@@ -49,3 +57,6 @@ pub trait Receiver: Send + 'static {
     /// An error is reported to the listeners, and the receiver is run again after the restart delay.
     fn run(&mut self, link: &ReceiverLink<Self::Item>) -> Result<Ending>;
 }
+
+#[cfg(test)]
+mod tests;

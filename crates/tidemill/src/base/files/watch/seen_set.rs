@@ -4,7 +4,13 @@ use super::{Entry, FileId, Picked, Readiness, SeenFile, SkipReason, WatcherSetti
 use crate::base::Time;
 use std::collections::{BTreeMap, HashMap};
 
-pub(super) fn pick(settings: &WatcherSettings, state: &mut WatcherState, now: Time, listing: &[SeenFile]) -> Picked {
+pub(super) fn pick(
+    settings: &WatcherSettings,
+    state: &mut WatcherState,
+    batch: Time,
+    listed_at: Time,
+    listing: &[SeenFile],
+) -> Picked {
     let mut picked = Picked::default();
     let mut candidates = unseen(state, listing, &mut picked);
     drop_renamed(state, &mut candidates, &mut picked);
@@ -13,15 +19,16 @@ pub(super) fn pick(settings: &WatcherSettings, state: &mut WatcherState, now: Ti
     for file in candidates {
         let content = (file.size_bytes, file.mtime);
         let unchanged = before.get(&file.path) == Some(&content);
-        if picked.files.len() < settings.max_files_per_batch && is_ready(settings.readiness, now, file, unchanged) {
-            state.seen.insert(file.path.clone(), Entry::new(file, Some(now), state.listings));
+        if picked.files.len() < settings.max_files_per_batch && is_ready(settings.readiness, listed_at, file, unchanged)
+        {
+            state.seen.insert(file.path.clone(), Entry::new(file, Some(batch), state.listings));
             picked.files.push(file.clone());
         } else {
             state.waiting.insert(file.path.clone(), content);
         }
     }
     picked.waiting = state.waiting.len();
-    forget(settings, state, now);
+    forget(settings, state, listed_at);
     picked
 }
 

@@ -2,19 +2,19 @@
 
 use super::{Entry, Picked, SeenFile, SkipReason, WatcherSettings, WatcherState, name_starts_with};
 use crate::base::Time;
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 pub(super) fn pick(
     settings: &WatcherSettings,
     state: &mut WatcherState,
     now: Time,
-    window: Duration,
+    remember_from: Time,
     listing: &[SeenFile],
 ) -> Picked {
     let mut picked = Picked::default();
     let mut noted = BTreeMap::new();
     let first = if settings.new_files_only { state.started } else { Time::default() };
-    let threshold = first.max(now.saturating_sub(window));
+    let threshold = first.max(remember_from);
     for file in listing {
         if name_starts_with(&file.path, b".") {
             state.note(&file.path, SkipReason::Hidden, &mut noted, &mut picked);
@@ -37,12 +37,12 @@ pub(super) fn pick(
     }
     // A file that was read must not be called too old when its batch has left the window.
     for (path, entry) in &state.seen {
-        if entry.batch < Some(now.saturating_sub(window)) {
+        if entry.batch < Some(remember_from) {
             noted.insert(path.clone(), SkipReason::TooOld);
         }
     }
     state.noted = noted;
-    state.seen.retain(|_, entry| entry.batch >= Some(now.saturating_sub(window)));
+    state.seen.retain(|_, entry| entry.batch >= Some(remember_from));
     picked
 }
 

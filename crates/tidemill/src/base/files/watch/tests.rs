@@ -2,6 +2,7 @@
 
 use super::{
     DirectoryLister, DirectoryWatcher, FileId, PickRule, Picked, Readiness, SeenFile, SkipReason, WatcherSettings,
+    WatcherState,
 };
 use crate::base::{Time, minutes, seconds};
 use std::{
@@ -44,8 +45,8 @@ fn check(settings: &WatcherSettings, case: &str, steps: &[Step<'_>]) {
     let mut watcher = watcher(settings.clone());
     for (number, (listing, expected, skipped)) in (1..).zip(steps) {
         // Every step also goes through a checkpoint.
-        let bytes = postcard::to_stdvec(watcher.state()).unwrap();
-        watcher = DirectoryWatcher::recover(settings.clone(), postcard::from_bytes(&bytes).unwrap());
+        let bytes = watcher.state().to_bytes().unwrap();
+        watcher = DirectoryWatcher::recover(settings.clone(), WatcherState::from_bytes(&bytes).unwrap());
         let picked = watcher.pick(at(number), listing);
         assert_eq!(names(&picked), *expected, "{case}, listing {number}");
         assert_eq!(skips(&picked), *skipped, "{case}, listing {number}");

@@ -1,0 +1,75 @@
+//! What a stored file looks like on the outside: magic, version, length and checksum before its content.
+
+use super::{Error, Result};
+
+/// Magic, version, length of the content and its CRC-32, numbers with the least significant byte first.
+const HEAD_BYTES: usize = 4 + 1 + 8 + 4;
+
+/// A kind of file, in one version of its format.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) magic: [u8; 4],
+    pub(crate) version: u8,
+}
+
+impl Envelope {
+    /// The file that holds `content`.
+    pub(crate) fn close(self, content: &[u8]) -> Vec<u8> {
+        let mut file = Vec::with_capacity(HEAD_BYTES + content.len());
+        file.extend_from_slice(&self.magic);
+        file.push(self.version);
+        file.extend_from_slice(&(content.len() as u64).to_le_bytes());
+        file.extend_from_slice(&crc32fast::hash(content).to_le_bytes());
+        file.extend_from_slice(content);
+        file
+    }
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// Data, if it is another kind of file, of another version, cut or changed.
+    pub(crate) fn open(self, file: &[u8]) -> Result<&[u8]> {
+        let wrong = |what: String| Err(Error::data(what));
+        let Some((head, content)) = file.split_at_checked(HEAD_BYTES) else {
+            return wrong(format!("it is cut after {} bytes", file.len()));
+        };
+        if head[..4] != self.magic {
+            return wrong("it is another kind of file".into());
+        }
+        if head[4] != self.version {
+            return wrong(format!("it has the version \"{}\", and this program reads \"{}\"", head[4], self.version));
+        }
+        if head[5..13] != (content.len() as u64).to_le_bytes() {
+            return wrong(format!("it has {} bytes of content, which are not as many as were written", content.len()));
+        }
+        if head[13..] != crc32fast::hash(content).to_le_bytes() {
+            return wrong("its checksum is another than that of its content".into());
+        }
+        Ok(content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: Envelope = Envelope { magic: *b"TEST", version: 3 };
+
+    #[test]
+    fn what_is_closed_is_opened_and_nothing_else_is() {
+        for content in [&b""[..], b"x", &[7; 1_000]] {
+            let file = KIND.close(content);
+            assert_eq!(KIND.open(&file).unwrap(), content);
+            for cut in 0..file.len() {
+                assert!(KIND.open(&file[..cut]).is_err(), "cut at {cut}");
+            }
+            for at in 0..file.len() {
+                let mut changed = file.clone();
+                changed[at] ^= 1;
+                assert!(KIND.open(&changed).is_err(), "changed at {at}");
+            }
+        }
+        let later = Envelope { version: 4, ..KIND }.close(b"x");
+        assert!(KIND.open(&later).unwrap_err().to_string().contains("version \"4\""));
+    }
+}
