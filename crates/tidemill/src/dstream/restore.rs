@@ -199,3 +199,6 @@ impl<P: StatePartition> CheckpointedState for Resident<P> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
