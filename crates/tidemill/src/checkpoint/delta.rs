@@ -3,6 +3,10 @@
 //! The same form serves a batch's changes and a whole state, which is a change from nothing. Entries can be merged without
 //! knowing their types: of two with the same time and key the later one counts, and a change may forget what is old.
 
+mod writer;
+
+pub(crate) use writer::{DeltaWriter, decode_record};
+
 use crate::base::{Error, Result, Time};
 use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
@@ -10,6 +14,9 @@ use std::collections::BTreeMap;
 
 /// How many groups the keys of an operator are sorted into; part of the format.
 pub(crate) const GROUPS: usize = 256;
+
+/// The entry that says that an operator began; no other has a time and an empty value.
+pub(crate) const BEGUN: Entry<'static> = Entry { time: Time::from_ms(1), key: &[], value: Some(&[]) };
 
 /// Changes of the state of many operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,20 +60,6 @@ pub(crate) fn group_of(key: &[u8]) -> usize {
     (rapidhash_v3(key) % GROUPS as u64) as usize
 }
 
-/// Collects the changes of one partition of an operator.
-#[derive(Debug)]
-pub(crate) struct DeltaWriter {
-    delta: Delta,
-    groups: Vec<Vec<u8>>,
-    key: Vec<u8>,
-    value: Vec<u8>,
-}
-
-fn encoded(scratch: Vec<u8>, value: &impl Serialize) -> Result<Vec<u8>> {
-    postcard::to_extend(value, scratch)
-        .map_err(|error| Error::data("a record of the state could not be serialised").with_source(error))
-}
-
 fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
@@ -92,69 +85,6 @@ fn take_bytes<'a>(bytes: &mut &'a [u8], length: u64) -> Option<&'a [u8]> {
     let (taken, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
     *bytes = rest;
     Some(taken)
-}
-
-impl DeltaWriter {
-    pub(crate) fn new() -> Self {
-        Self { delta: Delta::default(), groups: Vec::new(), key: Vec::new(), value: Vec::new() }
-    }
-
-    /// What was there before is not there any more.
-    pub(crate) fn from_nothing(&mut self) {
-        self.delta.from_nothing = true;
-    }
-
-    /// Entries at or before `time` are gone.
-    pub(crate) fn forget_up_to(&mut self, time: Time) {
-        self.delta.forgotten = self.delta.forgotten.max(Some(time));
-    }
-
-    /// A key is now `value`, or gone. `time` is that of the batch it belongs to, 0 if it belongs to none.
-    ///
-    /// # Errors
-    /// Data, if key or value cannot be serialised.
-    #[inline]
-    pub(crate) fn put<K: Serialize, V: Serialize>(&mut self, time: Time, key: &K, value: Option<&V>) -> Result<()> {
-        self.value.clear();
-        if let Some(value) = value {
-            self.value = encoded(std::mem::take(&mut self.value), value)?;
-        }
-        self.put_value(time, key, value.is_some())
-    }
-
-    /// As [`put`](Self::put), unless `is_known` says of the encoded value that it stands there already.
-    ///
-    /// # Errors
-    /// As [`put`](Self::put).
-    pub(crate) fn put_unless<K: Serialize, V: Serialize>(
-        &mut self,
-        key: &K,
-        value: &V,
-        is_known: impl FnOnce(&[u8]) -> bool,
-    ) -> Result<()> {
-        self.value.clear();
-        self.value = encoded(std::mem::take(&mut self.value), value)?;
-        if is_known(&self.value) { Ok(()) } else { self.put_value(Time::default(), key, true) }
-    }
-
-    /// An entry with the value that was encoded last.
-    #[inline]
-    fn put_value<K: Serialize>(&mut self, time: Time, key: &K, is_there: bool) -> Result<()> {
-        if self.groups.is_empty() {
-            self.groups.resize_with(GROUPS, Vec::new);
-        }
-        self.key.clear();
-        self.key = encoded(std::mem::take(&mut self.key), key)?;
-        let entry = Entry { time, key: &self.key, value: is_there.then_some(self.value.as_slice()) };
-        push_entry(&mut self.groups[group_of(&self.key)], &entry);
-        Ok(())
-    }
-
-    pub(crate) fn finish(mut self) -> Delta {
-        let groups = self.groups.into_iter().enumerate().filter(|(_, bytes)| !bytes.is_empty());
-        self.delta.groups = groups.map(|(index, bytes)| Group { index: index as u16, bytes }).collect();
-        self.delta
-    }
 }
 
 /// Appends an entry: time, length of the key, the key, length of the value plus one (0: it is gone), the value.
@@ -222,14 +152,6 @@ impl StateDelta {
 }
 
 impl Delta {
-    /// Adds what other keys changed to.
-    pub(crate) fn extend(&mut self, other: Delta) {
-        self.from_nothing |= other.from_nothing;
-        self.forgotten = self.forgotten.max(other.forgotten);
-        self.groups.extend(other.groups);
-        self.groups.sort_by_key(|group| group.index);
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         !self.from_nothing && self.forgotten.is_none() && self.groups.is_empty()
     }

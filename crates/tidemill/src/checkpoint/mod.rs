@@ -22,7 +22,9 @@ mod plan;
 mod state_file;
 mod tail;
 
-pub(crate) use delta::{Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, entries_of, group_of, push_entry};
+pub(crate) use delta::{
+    BEGUN, Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, decode_record, entries_of, group_of, push_entry,
+};
 pub(crate) use log::{CheckpointLog, OpenOptions};
 pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
 pub(crate) use state_file::{load_state, put_state};

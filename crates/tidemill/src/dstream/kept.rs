@@ -1,57 +1,107 @@
 //! Datasets that a stream keeps for windows, as a checkpoint has them: records by batch, partition and chunk.
 
 use super::{
-    node::{ErasedStream, StreamCore},
+    node::StreamCore,
+    restore::{Live, Merged},
     state::CheckpointedState,
 };
 use crate::{
-    base::{Data, Result, Time},
-    checkpoint::{Delta, DeltaWriter},
-    dstream::restore::{Merged, decoded},
-    rdd::{Rdd, Site, TaskContext},
+    base::{Data, Error, Result, Time},
+    checkpoint::{Delta, DeltaWriter, decode_record},
+    rdd::{
+        Rdd, Site, TaskContext,
+        task::{Cursor, guarded},
+    },
 };
 use std::{
+    any::type_name,
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
+/// Where a chunk of a dataset stands: its partition, and its place there. Of every partition there is at least one, so
+/// that their number is known.
+type Place = (u32, u32);
+
 /// What the partitions of one dataset are written as, in the process that computed them.
 #[derive(Default)]
-pub(crate) struct KeptChanges(Mutex<(Time, BTreeMap<usize, Delta>)>);
+pub(crate) struct KeptChanges(Mutex<Written>);
+
+#[derive(Default)]
+struct Written {
+    time: Time,
+    partitions: BTreeMap<usize, DeltaWriter>,
+    /// Writers that are not in use.
+    idle: Vec<DeltaWriter>,
+}
 
 impl KeptChanges {
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Computes the dataset of a batch, and keeps what is to be written of it.
     pub(super) fn write<T: Data>(self: &Arc<Self>, rdd: &Rdd<T>, site: Site, time: Time) -> Result<()> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (time, BTreeMap::new());
+        self.begin(time);
         let kept = self.clone();
         rdd.run(site.step("keep the dataset"), move |rdd, partition, task| {
-            let delta = task.expect(written(rdd, partition, task, time));
-            kept.0.lock().unwrap_or_else(PoisonError::into_inner).1.insert(partition, delta);
+            let mut writer = kept.lock().idle.pop().unwrap_or_default();
+            writer.clear();
+            let written = guarded(&site, task, &Cursor::default(), || write(&mut writer, rdd, partition, task, time));
+            task.expect(written.map_err(|error| error.context(format_args!("\"{site}\" cannot be remembered"))));
+            kept.lock().partitions.insert(partition, writer);
         })?;
         Ok(())
     }
 
-    fn take(&self, time: Time) -> Option<Delta> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let partitions = std::mem::take(&mut kept.1);
-        (kept.0 == time && !partitions.is_empty()).then(|| {
-            let mut delta = Delta::default();
-            partitions.into_values().for_each(|partition| delta.extend(partition));
-            delta
-        })
+    /// Nothing is to be written of a batch that failed.
+    pub(super) fn roll_back(&self) {
+        self.begin(Time::default());
+    }
+
+    fn begin(&self, time: Time) {
+        let mut written = self.lock();
+        let partitions = std::mem::take(&mut written.partitions);
+        written.time = time;
+        written.idle.extend(partitions.into_values());
+    }
+
+    /// What was written of the batch at `time`.
+    fn changes(&self, time: Time) -> Delta {
+        let written = self.lock();
+        let partitions = written.partitions.values().filter(|_| written.time == time);
+        DeltaWriter::gathered(partitions)
     }
 }
 
-/// A partition has at least one entry, so that its number is known.
-fn written<T: Data>(rdd: &Rdd<T>, partition: usize, task: &TaskContext, time: Time) -> Result<Delta> {
-    let mut delta = DeltaWriter::new();
-    delta.put(time, &(partition, 0_usize), Some(&Vec::<T>::new()))?;
-    for (index, chunk) in (1_usize..).zip(rdd.chunks(partition, task)) {
-        delta.put(time, &(partition, index), Some(&chunk))?;
+fn write<T: Data>(
+    writer: &mut DeltaWriter,
+    rdd: &Rdd<T>,
+    partition: usize,
+    task: &TaskContext,
+    time: Time,
+) -> Result<()> {
+    let mut place: Place = (partition as u32, 0);
+    for chunk in rdd.chunks(partition, task) {
+        writer.put(time, &place, Some(&chunk))?;
+        place.1 += 1;
     }
-    Ok(delta.finish())
+    if place.1 == 0 {
+        writer.put(time, &place, Some(&Vec::<T>::new()))?;
+    }
+    writer.read_again::<Place, Vec<T>>()
 }
+
+/// A chunk that is remembered; nothing if its partition belongs to another process.
+struct Chunk<T> {
+    time: Time,
+    place: Place,
+    records: Vec<T>,
+}
+
+/// Datasets by batch, partition and place.
+type Datasets<T> = BTreeMap<Time, BTreeMap<u32, BTreeMap<u32, Vec<T>>>>;
 
 impl<T: Data> StreamCore<T> {
     /// The newest batch whose dataset is not asked for any more at `time`.
@@ -59,42 +109,53 @@ impl<T: Data> StreamCore<T> {
         let remember = Duration::from_millis(self.remember_ms.load(Ordering::Relaxed));
         Some(time.saturating_sub(remember)).filter(|forgotten| *forgotten > Time::default())
     }
+
+    fn decoded(&self, group: Vec<Live<'_>>) -> Result<Vec<Chunk<T>>> {
+        let (process, processes) = self.graph.session.runner().process();
+        let chunk = |live: Live<'_>| {
+            let place: Place = decode_record(live.key)?;
+            let is_here = place.0 as usize % processes == process;
+            let records = if is_here { decode_record(live.value)? } else { Vec::new() };
+            Ok(Chunk { time: live.time, place, records })
+        };
+        group.into_iter().map(chunk).collect()
+    }
+
+    /// The dataset of these partitions, of which none may be missing.
+    fn dataset(&self, time: Time, partitions: BTreeMap<u32, BTreeMap<u32, Vec<T>>>) -> Result<Rdd<T>> {
+        let count = partitions.len();
+        if partitions.keys().next_back().map_or(0, |last| *last as usize + 1) != count {
+            return Err(Error::data(format!("a partition of the batch of {time} is missing")));
+        }
+        let records = partitions.into_values().map(|chunks| chunks.into_values().flatten().collect());
+        Ok(Rdd::of_partitions(&self.graph.session, self.site, records.collect()))
+    }
 }
 
 impl<T: Data> CheckpointedState for StreamCore<T> {
     fn types(&self) -> String {
-        format!("datasets of {}", std::any::type_name::<T>())
+        format!("datasets: {}", type_name::<T>())
     }
 
     fn changes(&self, time: Time) -> Result<Option<Delta>> {
-        Ok(self.kept.take(time).map(|mut delta| {
-            delta.forgotten = self.forgotten_at(time);
-            delta
-        }))
+        let mut changes = self.kept.changes(time);
+        if !changes.is_empty() {
+            changes.forgotten = self.forgotten_at(time);
+        }
+        Ok(Some(changes).filter(|changes| !changes.is_empty()))
     }
 
     /// A batch of which there is nothing failed, or was before the stream began: it has no dataset.
     fn restore(&self, last_done: Time, deltas: &[Delta]) -> Result<()> {
-        let mut datasets: BTreeMap<Time, BTreeMap<usize, BTreeMap<usize, Vec<T>>>> = BTreeMap::new();
-        for entry in Merged::of(deltas)?.entries()? {
-            let (partition, index): (usize, usize) = decoded(entry.key)?;
-            let chunks = datasets.entry(entry.time).or_default().entry(partition).or_default();
-            chunks.insert(index, decoded(entry.value)?);
+        let mut datasets: Datasets<T> = BTreeMap::new();
+        for chunk in Merged::of(deltas)?.by_group(|group| self.decoded(group))?.into_iter().flatten() {
+            let (partition, place) = chunk.place;
+            datasets.entry(chunk.time).or_default().entry(partition).or_default().insert(place, chunk.records);
         }
-        let session = &self.graph.session;
         let mut generated = self.generated();
-        let zero = self.graph.zero_time().unwrap_or_default();
-        let first = self.forgotten_at(last_done).unwrap_or(zero).max(zero);
-        for time in first.to(last_done, self.op.slide()).filter(|time| self.is_valid(*time)) {
-            generated.insert(time, None);
-        }
+        let _ = self.restored_to.set(last_done);
         for (time, partitions) in datasets {
-            let count = partitions.keys().next_back().map_or(0, |last| last + 1);
-            let mut records = vec![Vec::new(); count];
-            for (partition, chunks) in partitions {
-                records[partition] = chunks.into_values().flatten().collect();
-            }
-            generated.insert(time, Some(Rdd::of_partitions(session, self.site, records)));
+            generated.insert(time, Some(self.dataset(time, partitions)?));
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -106,6 +106,9 @@ pub(crate) struct StreamCore<T> {
     pub(super) remember_ms: AtomicU64,
     /// What a checkpoint is to have of the dataset of the batch that runs, if datasets are kept for later.
     pub(super) kept: Arc<KeptChanges>,
+    /// The last batch of an earlier run, if datasets are kept for later: of what is not there from before it, there is
+    /// nothing.
+    pub(super) restored_to: OnceLock<Time>,
 }
 
 /// A stream of batches: one [`Rdd`] for each batch time.
@@ -154,6 +157,7 @@ impl<T: Data> DStream<T> {
             settings: Mutex::default(),
             remember_ms: AtomicU64::new(0),
             kept: Arc::default(),
+            restored_to: OnceLock::new(),
         });
         let erased: Arc<dyn ErasedStream> = core.clone();
         graph.register(&erased);
@@ -326,6 +330,9 @@ impl<T: Data> StreamCore<T> {
         if let Some(known) = self.generated().get(&time) {
             return Ok(known.clone());
         }
+        if self.restored_to.get().is_some_and(|restored| time <= *restored) {
+            return Ok(None);
+        }
         let rdd = self.op.compute(time)?;
         if let Some(rdd) = &rdd {
             let level = self.settings().storage;
@@ -418,6 +425,7 @@ impl<T: Data> ErasedStream for StreamCore<T> {
         if let Some(state) = self.op.state() {
             state.roll_back(time);
         }
+        self.kept.roll_back();
         self.generated().remove(&time);
         if self.is_valid(time) && self.graph.zero_time().is_some() {
             self.generated().insert(time, None);

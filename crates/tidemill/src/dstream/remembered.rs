@@ -51,3 +51,8 @@ impl Graph {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(super) mod restarts;
+#[cfg(test)]
+mod tests;

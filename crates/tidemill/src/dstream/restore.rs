@@ -3,14 +3,12 @@
 use super::state::{CheckpointedState, Resident, StatePartition};
 use crate::{
     base::{Error, Result, Time},
-    checkpoint::{Delta, Entry, GROUPS},
+    checkpoint::{BEGUN, Delta, DeltaWriter, Entry, GROUPS, decode_record, entries_of},
     rdd::task::run_guarded,
 };
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use serde::de::DeserializeOwned;
 use std::{
-    any::type_name,
     num::NonZero,
     sync::{
         Mutex, PoisonError,
@@ -67,7 +65,7 @@ impl<'a> Merged<'a> {
         let is_one = self.groups[index].len() == 1;
         for (delta, bytes) in &self.groups[index] {
             let forgotten = self.forgotten[*delta];
-            for entry in crate::checkpoint::entries_of(index, bytes) {
+            for entry in entries_of(index, bytes) {
                 let entry = entry?;
                 let is_live = entry.time == Time::default() || forgotten.is_none_or(|until| entry.time > until);
                 if !is_live || is_one {
@@ -83,25 +81,28 @@ impl<'a> Merged<'a> {
                 }
             }
         }
-        let live = live.into_iter().filter(|(_, is_live)| *is_live);
+        let live = live.into_iter().filter(|(entry, is_live)| *is_live && *entry != BEGUN);
         Ok(live.filter_map(|(entry, _)| Some(Live { time: entry.time, key: entry.key, value: entry.value? })).collect())
     }
 
-    /// What is left of all groups.
+    /// Whether there is no trace of the operator: it is new in the program.
+    fn is_empty(&self) -> bool {
+        self.groups.iter().all(|group| group.iter().all(|(_, bytes)| bytes.is_empty()))
+    }
+
+    /// What `f` makes of each group, in their order; they are read on several threads.
     ///
     /// # Errors
-    /// Data, if the bytes are not those of entries.
-    pub(super) fn entries(&self) -> Result<Vec<Live<'a>>> {
-        let groups: Result<Vec<_>> = (0..GROUPS).map(|group| self.group(group)).collect();
-        Ok(groups?.into_iter().flatten().collect())
+    /// Data, if the bytes are not those of entries; what `f` returns.
+    pub(super) fn by_group<R: Send>(&self, f: impl Fn(Vec<Live<'a>>) -> Result<R> + Sync) -> Result<Vec<R>> {
+        let made: Vec<Mutex<Option<R>>> = (0..GROUPS).map(|_| Mutex::new(None)).collect();
+        on_threads(GROUPS, |group| {
+            let of_group = f(self.group(group)?)?;
+            *made[group].lock().unwrap_or_else(PoisonError::into_inner) = Some(of_group);
+            Ok(())
+        })?;
+        Ok(made.into_iter().filter_map(|made| made.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
     }
-}
-
-/// # Errors
-/// Data, if the bytes are not those of such a value.
-pub(super) fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| Error::data(format!("bytes cannot be read as {}", type_name::<T>())).with_source(error))
 }
 
 /// Calls `f` for every number below `count`, on several threads; the first error that any of them met.
@@ -134,57 +135,70 @@ fn on_threads(count: usize, f: impl Fn(usize) -> Result<()> + Sync) -> Result<()
 type Entries<P> = Vec<(Time, <P as StatePartition>::Key, <P as StatePartition>::Value)>;
 
 impl<P: StatePartition> Resident<P> {
-    /// The entries of a group for each partition.
-    fn split(&self, merged: &Merged<'_>, group: usize) -> Result<Vec<Entries<P>>> {
+    /// The entries of a group for each partition of this process.
+    fn split(&self, group: Vec<Live<'_>>) -> Result<Vec<Entries<P>>> {
+        let (process, processes) = self.process;
         let mut split: Vec<Entries<P>> = Vec::new();
-        split.resize_with(self.partitions.len(), Vec::new);
-        for live in merged.group(group)? {
-            let key: P::Key = decoded(live.key)?;
-            let partition = self.partitioner.partition(&key);
-            let entries = split.get_mut(partition).filter(|_| self.here.contains(&partition));
-            if let Some(entries) = entries {
-                entries.push((live.time, key, decoded(live.value)?));
+        split.resize_with(self.here.len(), Vec::new);
+        for live in group {
+            let key: P::Key = decode_record(live.key)?;
+            let partition = self.partition_of(&key)?;
+            if partition % processes == process {
+                split[partition / processes].push((live.time, key, decode_record(live.value)?));
             }
         }
         Ok(split)
+    }
+
+    fn partition_of(&self, key: &P::Key) -> Result<usize> {
+        let (partition, partitions) = (self.partitioner.partition(key), self.partitions.len());
+        if partition < partitions {
+            return Ok(partition);
+        }
+        Err(Error::user(format!(
+            "the partitioner \"{:?}\" placed a key in partition \"{partition}\" of \"{partitions}\"; return a number \
+             below partitions()",
+            self.partitioner
+        )))
     }
 }
 
 impl<P: StatePartition> CheckpointedState for Resident<P> {
     fn types(&self) -> String {
-        format!("{} -> {}", type_name::<P::Key>(), type_name::<P::Value>())
+        P::types()
     }
 
     fn changes(&self, time: Time) -> Result<Option<Delta>> {
-        let mut changes = Delta::default();
-        for &partition in &self.here {
-            let mut versioned = self.lock(partition);
-            if versioned.pending == Some(time) {
-                versioned.changes.take().into_iter().for_each(|delta| changes.extend(delta));
-            }
-        }
+        let partitions: Vec<_> = self.here.iter().map(|&partition| self.lock(partition)).collect();
+        let changed = partitions.iter().filter(|versioned| versioned.pending == Some(time));
+        let changes = DeltaWriter::gathered(changed.map(|versioned| &versioned.changes));
         Ok(Some(changes).filter(|changes| !changes.is_empty()))
     }
 
     fn restore(&self, last_done: Time, deltas: &[Delta]) -> Result<()> {
         let merged = Merged::of(deltas)?;
-        let groups: Vec<Mutex<Vec<Entries<P>>>> = (0..GROUPS).map(|_| Mutex::default()).collect();
-        on_threads(GROUPS, |group| {
-            *groups[group].lock().unwrap_or_else(PoisonError::into_inner) = self.split(&merged, group)?;
-            Ok(())
-        })?;
+        if merged.is_empty() {
+            // It begins as the program says, at the next batch.
+            self.here.iter().for_each(|&partition| self.lock(partition).ended = Some(last_done));
+            return Ok(());
+        }
+        let groups = merged.by_group(|group| self.split(group))?;
+        let groups: Vec<Vec<Mutex<Entries<P>>>> =
+            groups.into_iter().map(|group| group.into_iter().map(Mutex::new).collect()).collect();
         on_threads(self.here.len(), |index| {
-            let partition = self.here[index];
-            let of_group = |group: &Mutex<Vec<Entries<P>>>| {
-                std::mem::take(&mut group.lock().unwrap_or_else(PoisonError::into_inner)[partition])
+            let of_group = |group: &Vec<Mutex<Entries<P>>>| {
+                std::mem::take(&mut *group[index].lock().unwrap_or_else(PoisonError::into_inner))
             };
             let mut entries: Entries<P> = groups.iter().flat_map(of_group).collect();
             entries.sort_by_key(|(time, ..)| *time);
-            let mut versioned = self.lock(partition);
-            versioned.partition.restore(last_done, entries);
-            (versioned.loaded, versioned.pending) = (!deltas.is_empty(), None);
+            let mut versioned = self.lock(self.here[index]);
+            versioned.partition.restore(last_done, entries)?;
+            (versioned.loaded, versioned.pending) = (true, None);
             (versioned.committed, versioned.ended) = (Some(last_done), Some(last_done));
             Ok(())
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,13 @@
 //! A batch changes it in place but keeps what is needed to undo: if any output of the batch fails, the state is rolled
 //! back, and a batch that failed leaves no trace. What the state emits is read from it chunk by chunk, never copied as a
 //! whole.
+//!
+//! Where the program has a checkpoint, the task that applies a batch to a partition also writes down what that changed,
+//! while it is in the processor's cache.
+
+mod chains;
+
+pub(crate) use chains::{Chains, Listed};
 
 use crate::{
     base::{Data, Error, Key, Result, Time},
@@ -28,6 +35,10 @@ pub(crate) trait StatePartition: Send + 'static {
     type Key: Key;
     type Value: Data;
 
+    /// The kind of operator, and what keys and values are: another text means that these cannot be taken in. What may
+    /// differ from one start to the next, such as the length of a window, is not in it.
+    fn types() -> String;
+
     /// Takes in the state given at the start, before the first batch; what an earlier try left is dropped.
     fn load(&mut self, time: Time, initial: &mut dyn Iterator<Item = Self::Initial>);
 
@@ -40,14 +51,18 @@ pub(crate) trait StatePartition: Send + 'static {
     /// Undoes the last batch, as far as it was applied.
     fn roll_back(&mut self);
 
-    /// Writes what the last batch changed, before it is committed or rolled back.
+    /// Writes what the batch at `time` changed, after it was applied and before it is committed or rolled back; at most
+    /// once.
     ///
     /// # Errors
     /// Data, if a key or a value cannot be serialised.
-    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()>;
+    fn write_changes(&mut self, time: Time, delta: &mut DeltaWriter) -> Result<()>;
 
     /// Replaces all it has by what was remembered after the batch at `last_done`, in the order of the times.
-    fn restore(&mut self, last_done: Time, entries: Vec<(Time, Self::Key, Self::Value)>);
+    ///
+    /// # Errors
+    /// Data, if a key or a value cannot be serialised.
+    fn restore(&mut self, last_done: Time, entries: Vec<(Time, Self::Key, Self::Value)>) -> Result<()>;
 }
 
 /// Emits a chunk of what a partition has from a position on; the position after it, `None` at the end.
@@ -108,7 +123,7 @@ pub(super) struct Versioned<P> {
     /// The last batch that ended, well or badly: no batch up to it is applied any more.
     pub(super) ended: Option<Time>,
     /// What the pending batch changed, if the program has a checkpoint.
-    pub(super) changes: Option<Delta>,
+    pub(super) changes: DeltaWriter,
 }
 
 impl<P> Versioned<P> {
@@ -121,10 +136,10 @@ impl<P> Versioned<P> {
 pub(crate) struct Resident<P: StatePartition> {
     pub(super) partitions: Vec<Mutex<Versioned<P>>>,
     pub(super) partitioner: PartitionerRef<P::Key>,
-    /// Which of them this process computes.
+    /// The index of this process, and how many there are.
+    pub(super) process: (usize, usize),
+    /// Which partitions this process computes.
     pub(super) here: Vec<usize>,
-    /// Whether those are all.
-    alone: bool,
 }
 
 impl<P: StatePartition> Resident<P> {
@@ -140,13 +155,13 @@ impl<P: StatePartition> Resident<P> {
             committed: None,
             pending: None,
             ended: None,
-            changes: None,
+            changes: DeltaWriter::new(),
         };
         Arc::new(Self {
             partitioner,
             partitions: (0..partitions).map(|_| Mutex::new(versioned(make()))).collect(),
             here: (0..partitions).filter(|partition| partition % process.1 == process.0).collect(),
-            alone: process.1 == 1,
+            process,
         })
     }
 
@@ -161,7 +176,7 @@ impl<P: StatePartition> Resident<P> {
     /// Whether every partition has taken in the state given at the start. Never on several processes: each sees only
     /// its own partitions, and all must plan alike.
     pub(crate) fn is_loaded(&self) -> bool {
-        self.alone && self.here.iter().all(|&partition| self.lock(partition).loaded)
+        self.process.1 == 1 && self.here.iter().all(|&partition| self.lock(partition).loaded)
     }
 }
 
@@ -177,7 +192,6 @@ impl<P: StatePartition> ResidentState for Resident<P> {
                 versioned.partition.commit();
                 versioned.pending = None;
                 versioned.committed = Some(time);
-                versioned.changes = None;
             }
             versioned.ended = versioned.ended.max(Some(time));
         }
@@ -193,7 +207,6 @@ impl<P: StatePartition> ResidentState for Resident<P> {
             if versioned.pending == Some(time) {
                 versioned.partition.roll_back();
                 versioned.pending = None;
-                versioned.changes = None;
             }
             versioned.ended = versioned.ended.max(Some(time));
         }
@@ -209,6 +222,8 @@ pub(crate) struct StateBatch<P: StatePartition> {
     pub(crate) input: Option<Rdd<P::In>>,
     /// Only a parent of the first batch.
     pub(crate) initial: Option<Rdd<P::Initial>>,
+    /// Whether a state was given at the start, now or at an earlier batch.
+    pub(crate) has_initial: bool,
     /// Whether a checkpoint is to hold what the batch changes.
     pub(crate) is_remembered: bool,
 }
@@ -232,19 +247,29 @@ impl<P: StatePartition> StateBatch<P> {
                     None => Box::new(std::iter::empty()),
                 };
                 versioned.partition.apply(self.time, batch, &cursor);
-                if self.is_remembered {
-                    // While it is in the cache, and on every worker at once.
-                    let mut delta = DeltaWriter::new();
-                    task.expect(versioned.partition.write_changes(&mut delta));
-                    versioned.changes = Some(delta.finish());
-                }
             });
+            if self.is_remembered {
+                guarded(&self.site, task, &Cursor::default(), || task.expect(self.write(versioned, partition)));
+            }
         }));
         if let Err(panic) = outcome {
             versioned.partition.roll_back();
             resume_unwind(panic);
         }
         versioned.pending = Some(self.time);
+    }
+
+    /// Writes down what the batch has changed in a partition.
+    fn write(&self, versioned: &mut Versioned<P>, partition: usize) -> Result<()> {
+        let changes = &mut versioned.changes;
+        changes.clear();
+        if self.has_initial && partition == 0 && versioned.committed.is_none() {
+            changes.mark_begun();
+        }
+        let written = versioned.partition.write_changes(self.time, changes);
+        written
+            .and_then(|()| changes.read_again::<P::Key, P::Value>())
+            .map_err(|error| error.context(format_args!("\"{}\" cannot be remembered", self.site)))
     }
 
     /// Applies the batch if that is still to be done.

@@ -57,9 +57,9 @@ impl<P: StatePartition> Stateful<P> {
             return Ok(batch.clone());
         }
         let initial = self.initial.clone().filter(|_| !self.state.is_loaded());
-        let is_remembered = self.parent.is_remembered();
+        let (has_initial, is_remembered) = (self.initial.is_some(), self.parent.is_remembered());
         let (state, site, input) = (self.state.clone(), self.site, (self.input)(time)?);
-        let batch = StateBatch { state, site, time, input, initial, is_remembered };
+        let batch = StateBatch { state, site, time, input, initial, has_initial, is_remembered };
         Ok(last.insert(Arc::new(batch)).clone())
     }
 

@@ -11,11 +11,12 @@ use super::{
 use crate::{
     base::{Data, Key, Result, Time},
     checkpoint::DeltaWriter,
-    dstream::state::{StatePartition, emit_slots},
+    dstream::state::{Chains, StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    any::type_name,
+    collections::VecDeque,
     sync::Arc,
     time::Duration,
 };
@@ -35,8 +36,9 @@ pub(crate) struct Sessions<K, V, S, M> {
     /// Slots that the last batch made, and slots whose state it removed.
     added: Vec<u32>,
     removed: Vec<u32>,
-    /// Whether the state given at the start is part of what the last batch changed.
+    /// Whether no batch is final since the state was given: all of it is part of what the last batch changed.
     is_fresh: bool,
+    chains: Chains,
 }
 
 impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
@@ -53,6 +55,7 @@ impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
             added: Vec::new(),
             removed: Vec::new(),
             is_fresh: false,
+            chains: Chains::default(),
         }
     }
 
@@ -104,12 +107,34 @@ impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
     }
 }
 
+impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
+    /// Slots whose state or time the last batch changed, none twice.
+    fn changed(&mut self) -> Vec<usize> {
+        if self.is_fresh {
+            return (0..self.states.len()).filter(|slot| self.states[*slot].is_some()).collect();
+        }
+        let (replaced, chains) = (&self.replaced, &mut self.chains);
+        let touching: &[(u32, Time)] = self.timers.as_ref().map_or(&[], |timers| &timers.touching);
+        let slot_at = |place: usize| {
+            replaced.get(place).map_or_else(|| touching[place - replaced.len()].0, |(slot, _)| *slot)
+        };
+        let places = replaced.len() + touching.len();
+        chains.link(self.states.len(), places, slot_at);
+        let firsts = (0..places).filter(|place| chains.begins_at(*place, slot_at(*place)));
+        firsts.map(|place| slot_at(place) as usize).collect()
+    }
+}
+
 impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> {
     type In = (K, V);
     type Initial = (K, S);
     type Key = K;
     /// With the batch that touched it last, if keys time out.
     type Value = (S, Time);
+
+    fn types() -> String {
+        format!("map_with_state: {} -> {}", type_name::<K>(), type_name::<S>())
+    }
 
     fn load(&mut self, time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
         (self.slots, self.states) = (SlotMap::default(), Vec::new());
@@ -186,34 +211,28 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
         }
     }
 
-    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
-        let mut is_written = vec![false; self.states.len()];
-        let touched = self.timers.iter().flat_map(|timers| timers.touching.iter().map(|(slot, _)| *slot));
-        let loaded = if self.is_fresh { 0..self.states.len() as u32 } else { 0..0 };
-        for slot in self.replaced.iter().map(|(slot, _)| *slot).chain(touched).chain(loaded) {
-            let slot = slot as usize;
-            if std::mem::replace(&mut is_written[slot], true) {
-                continue;
-            }
-            let touched = self.timers.as_ref().map_or(Time::default(), |timers| timers.touched[slot]);
+    fn write_changes(&mut self, _time: Time, delta: &mut DeltaWriter) -> Result<()> {
+        for slot in self.changed() {
+            let touched = self.timers.as_ref().and_then(|timers| timers.touched.get(slot)).copied().unwrap_or_default();
             let value = self.states[slot].as_ref().map(|state| (state, touched));
             delta.put(Time::default(), self.slots.key(slot), value.as_ref())?;
         }
         Ok(())
     }
 
-    fn restore(&mut self, last_done: Time, entries: Vec<(Time, K, (S, Time))>) {
+    fn restore(&mut self, last_done: Time, entries: Vec<(Time, K, (S, Time))>) -> Result<()> {
         (self.slots, self.states, self.is_fresh) = (SlotMap::default(), Vec::with_capacity(entries.len()), false);
         let mut touched = Vec::with_capacity(entries.len());
         for (_, key, (state, time)) in entries {
             let (slot, _) = self.slots.slot(key);
-            self.states.resize_with(self.slots.slots(), || None);
+            self.states.resize(self.slots.slots(), None);
             touched.resize(self.slots.slots(), last_done);
             self.states[slot] = Some(state);
-            // Of a program in which keys did not time out, none is older than the restart.
+            // In the earlier program keys did not time out: there none was idle before the restart.
             touched[slot] = if time == Time::default() { last_done } else { time };
         }
         self.timers = self.timers.as_ref().map(|timers| Timers::restored(timers.timeout, touched));
+        Ok(())
     }
 }
 
@@ -247,11 +266,11 @@ impl Timers {
     }
 
     fn restored(timeout: Duration, touched: Vec<Time>) -> Self {
-        let mut batches: BTreeMap<Time, Vec<u32>> = BTreeMap::new();
-        for (slot, time) in touched.iter().enumerate() {
-            batches.entry(*time).or_default().push(slot as u32);
-        }
-        Self { touched, batches: batches.into_iter().collect(), ..Self::new(timeout) }
+        let mut slots: Vec<(Time, u32)> = touched.iter().copied().zip(0..).collect();
+        slots.sort_unstable();
+        let batches = slots.chunk_by(|(one, _), (other, _)| one == other);
+        let batches = batches.map(|batch| (batch[0].0, batch.iter().map(|(_, slot)| *slot).collect()));
+        Self { touched, batches: batches.collect(), ..Self::new(timeout) }
     }
 
     /// Looks at all slots that will be touched, as is done with their states.

@@ -8,8 +8,12 @@ use crate::{
     dstream::state::{StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
-use rapidhash::v3::rapidhash_v3;
-use std::sync::Arc;
+use std::{any::type_name, sync::Arc};
+
+/// The same for both forms: one can go on from what the other kept.
+pub(super) fn types<K, S>() -> String {
+    format!("update_state_by_key: {} -> {}", type_name::<K>(), type_name::<S>())
+}
 
 pub(super) struct EachKey<K, V, S, F> {
     f: Arc<F>,
@@ -115,6 +119,10 @@ where
     type Key = K;
     type Value = S;
 
+    fn types() -> String {
+        types::<K, S>()
+    }
+
     fn load(&mut self, _time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
         (self.slots, self.states) = (SlotMap::default(), Vec::new());
         for (key, state) in initial {
@@ -161,34 +169,30 @@ where
         self.free(false);
     }
 
-    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
+    fn write_changes(&mut self, _time: Time, delta: &mut DeltaWriter) -> Result<()> {
         self.known.resize(self.next.len().max(self.known.len()), 0);
         for (slot, state) in self.next.iter().enumerate() {
-            let (known, mut hash) = (&mut self.known[slot], 0);
+            let mut known = self.known[slot];
             match state {
-                Some(state) => delta.put_unless(self.slots.key(slot), state, |bytes| {
-                    hash = rapidhash_v3(bytes).max(1);
-                    hash == *known
-                })?,
-                None if *known != 0 => delta.put(Time::default(), self.slots.key(slot), None::<&S>)?,
+                Some(state) => delta.put_if_changed(self.slots.key(slot), state, &mut known)?,
+                None if known != 0 => {
+                    delta.put(Time::default(), self.slots.key(slot), None::<&S>)?;
+                    known = 0;
+                }
                 None => {}
             }
-            if hash != *known {
-                self.replaced.push((slot as u32, std::mem::replace(known, hash)));
+            if known != self.known[slot] {
+                self.replaced.push((slot as u32, std::mem::replace(&mut self.known[slot], known)));
             }
         }
         Ok(())
     }
 
-    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, S)>) {
+    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, S)>) -> Result<()> {
         self.load(Time::default(), &mut entries.into_iter().map(|(_, key, state)| (key, state)));
-        let mut bytes = Vec::new();
-        let mut hash = |state: &S| {
-            bytes.clear();
-            // One that cannot be encoded is written again, and fails there.
-            bytes = postcard::to_extend(state, std::mem::take(&mut bytes)).unwrap_or_default();
-            rapidhash_v3(&bytes).max(1)
-        };
-        self.known = self.states.iter().map(|state| state.as_ref().map_or(0, &mut hash)).collect();
+        let mut writer = DeltaWriter::new();
+        let hashes = self.states.iter().map(|state| state.as_ref().map_or(Ok(0), |state| writer.hash_of(state)));
+        self.known = hashes.collect::<Result<_>>()?;
+        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! State that a function brings up to date a partition at a time; it may change the keys.
 
-use super::each_key::BySlot;
+use super::each_key::{BySlot, types};
 use crate::{
-    base::{Data, Error, Key, Result, Time},
+    base::{Data, Key, Result, Time},
     checkpoint::DeltaWriter,
     dstream::state::{StatePartition, emit_slots},
     rdd::{PartitionerRef, SlotMap, chunk::Chunks, task::Cursor},
@@ -13,11 +13,13 @@ use std::sync::Arc;
 struct Keyed<K, S> {
     slots: SlotMap<K>,
     states: Vec<S>,
+    /// A hash of each state as a checkpoint has it, 0 where it has none.
+    known: Vec<u64>,
 }
 
 impl<K, S> Default for Keyed<K, S> {
     fn default() -> Self {
-        Self { slots: SlotMap::default(), states: Vec::new() }
+        Self { slots: SlotMap::default(), states: Vec::new(), known: Vec::new() }
     }
 }
 
@@ -26,17 +28,10 @@ impl<K: Key, S> Keyed<K, S> {
         let (slot, new) = self.slots.slot(key);
         if new {
             self.states.push(state);
+            self.known.push(0);
         } else {
             self.states[slot] = state;
         }
-    }
-
-    fn get(&self, key: &K) -> Option<&S> {
-        self.slots.get(key).map(|slot| &self.states[slot])
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
-        self.states.iter().enumerate().map(|(slot, state)| (self.slots.key(slot), state))
     }
 }
 
@@ -47,8 +42,6 @@ pub(super) struct WholePartition<K, V, S, F> {
     current: Keyed<K, S>,
     /// The state before the last batch, until that is final.
     before: Option<Keyed<K, S>>,
-    /// Whether the checkpoint has nothing of it yet.
-    is_fresh: bool,
     values: std::marker::PhantomData<fn(V)>,
 }
 
@@ -60,13 +53,12 @@ impl<K: Key, V: Data, S: Data, F> WholePartition<K, V, S, F> {
             index,
             current: Keyed::default(),
             before: None,
-            is_fresh: true,
             values: std::marker::PhantomData,
         }
     }
 
     pub(super) fn emit(&self, from: usize, chunk: &mut Vec<(K, S)>) -> Option<usize> {
-        let Keyed { slots, states } = &self.current;
+        let Keyed { slots, states, .. } = &self.current;
         emit_slots(states.len(), from, chunk, |slot| Some((slots.key(slot).clone(), states[slot].clone())))
     }
 
@@ -95,6 +87,10 @@ where
     type Key = K;
     type Value = S;
 
+    fn types() -> String {
+        types::<K, S>()
+    }
+
     fn load(&mut self, _time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
         self.current = Keyed::default();
         initial.for_each(|(key, state)| self.current.insert(key, state));
@@ -121,7 +117,6 @@ where
 
     fn commit(&mut self) {
         self.before = None;
-        self.is_fresh = false;
     }
 
     fn roll_back(&mut self) {
@@ -130,23 +125,27 @@ where
         }
     }
 
-    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
-        let Some(before) = self.before.as_ref().filter(|_| !self.is_fresh) else {
-            return self.current.iter().try_for_each(|(key, state)| delta.put(Time::default(), key, Some(state)));
-        };
-        for (key, state) in self.current.iter() {
-            let known = before.get(key).map(postcard::to_stdvec).transpose();
-            let known = known.map_err(|error| Error::data("a state could not be serialised").with_source(error))?;
-            delta.put_unless(key, state, |bytes| known.as_deref() == Some(bytes))?;
+    fn write_changes(&mut self, _time: Time, delta: &mut DeltaWriter) -> Result<()> {
+        let Some(before) = &self.before else { return Ok(()) };
+        let Keyed { slots, states, known } = &mut self.current;
+        for (slot, (state, known)) in states.iter().zip(known).enumerate() {
+            let key = slots.key(slot);
+            *known = before.slots.get(key).map_or(0, |slot| before.known[slot]);
+            delta.put_if_changed(key, state, known)?;
         }
-        for (key, _) in before.iter().filter(|(key, _)| self.current.get(key).is_none()) {
-            delta.put(Time::default(), key, None::<&S>)?;
+        for (slot, known) in before.known.iter().enumerate() {
+            let key = before.slots.key(slot);
+            if *known != 0 && slots.get(key).is_none() {
+                delta.put(Time::default(), key, None::<&S>)?;
+            }
         }
         Ok(())
     }
 
-    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, S)>) {
+    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, S)>) -> Result<()> {
         self.load(Time::default(), &mut entries.into_iter().map(|(_, key, state)| (key, state)));
-        self.is_fresh = false;
+        let mut writer = DeltaWriter::new();
+        self.current.known = self.current.states.iter().map(|state| writer.hash_of(state)).collect::<Result<_>>()?;
+        Ok(())
     }
 }

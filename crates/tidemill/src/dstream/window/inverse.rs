@@ -10,10 +10,10 @@ use super::{
 use crate::{
     base::{Data, Key, Result, Time},
     checkpoint::DeltaWriter,
-    dstream::state::{StatePartition, emit_slots},
+    dstream::state::{Chains, StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
-use std::{collections::VecDeque, sync::Arc};
+use std::{any::type_name, collections::VecDeque, sync::Arc};
 
 /// What one batch brought: values by slot. A slot may occur several times, once for each map partition.
 struct Pane<V> {
@@ -42,6 +42,9 @@ pub(super) struct InverseWindow<K, V, F, G> {
     replaced: Vec<Option<V>>,
     /// Slots that it made.
     added: Vec<u32>,
+    /// Up to when batches have left since the last that became final.
+    left: Option<Time>,
+    chains: Chains,
 }
 
 impl<K: Key, V: Data, F, G> InverseWindow<K, V, F, G>
@@ -61,6 +64,8 @@ where
             entering_at: Time::default(),
             replaced: Vec::new(),
             added: Vec::new(),
+            left: None,
+            chains: Chains::default(),
         }
     }
 
@@ -86,6 +91,7 @@ where
                 }
             }
             self.panes.pop_front();
+            self.left = Some(left);
         }
     }
 
@@ -127,6 +133,10 @@ where
     /// What one batch brought of a key.
     type Value = Vec<V>;
 
+    fn types() -> String {
+        format!("window of reduced values: {} -> {}", type_name::<K>(), type_name::<V>())
+    }
+
     fn load(&mut self, _time: Time, _initial: &mut dyn Iterator<Item = ()>) {}
 
     fn apply(&mut self, time: Time, batch: Chunks<'_, (K, V)>, cursor: &Cursor) {
@@ -147,6 +157,7 @@ where
     fn commit(&mut self) {
         self.replaced.clear();
         self.added.clear();
+        self.left = None;
         let values = std::mem::take(&mut self.entering);
         if !values.is_empty() {
             self.panes.push_back(Pane { time: self.entering_at, values });
@@ -170,13 +181,16 @@ where
         }
     }
 
-    fn write_changes(&mut self, delta: &mut DeltaWriter) -> Result<()> {
-        let values = self.entering.iter().map(|(slot, value)| (*slot, value));
-        write_pane(delta, self.window, self.entering_at, values, |slot| self.slots.key(slot))
+    fn write_changes(&mut self, time: Time, delta: &mut DeltaWriter) -> Result<()> {
+        self.left.into_iter().for_each(|left| delta.forget_up_to(left));
+        write_pane(delta, time, &self.slots, &self.entering, &mut self.chains)
     }
 
-    fn restore(&mut self, _last_done: Time, entries: Vec<(Time, K, Vec<V>)>) {
+    fn restore(&mut self, last_done: Time, entries: Vec<(Time, K, Vec<V>)>) -> Result<()> {
         *self = Self::new(self.window, self.reduce.clone(), self.inverse.clone());
         restore_panes(self, entries);
+        // Also if the window was longer before.
+        self.left = self.window.left_at(last_done);
+        Ok(())
     }
 }

@@ -1,30 +1,26 @@
 //! What a checkpoint has of a window: the batches in it, key by key. What the operators make of them is made again.
 
-use super::Window;
 use crate::{
     base::{Data, Key, Result, Time},
     checkpoint::DeltaWriter,
-    dstream::state::StatePartition,
-    rdd::task::Cursor,
+    dstream::state::{Chains, Listed, StatePartition},
+    rdd::{SlotMap, chunk::CHUNK_RECORDS, task::Cursor},
 };
 
-/// Writes the values that the batch at `time` brought, and forgets what has left the window by then.
-pub(super) fn write_pane<'a, K: Key, V: Data>(
+/// Writes the values that the batch at `time` brought, those of one key in one entry.
+pub(super) fn write_pane<K: Key, V: Data>(
     delta: &mut DeltaWriter,
-    window: Window,
     time: Time,
-    values: impl Iterator<Item = (u32, &'a V)>,
-    key_of: impl Fn(usize) -> &'a K,
+    slots: &SlotMap<K>,
+    values: &[(u32, V)],
+    chains: &mut Chains,
 ) -> Result<()> {
-    if let Some(left) = window.left_at(time) {
-        delta.forget_up_to(left);
-    }
-    let mut values: Vec<_> = values.collect();
-    // Stable: the values of a key stay in their order.
-    values.sort_by_key(|(slot, _)| *slot);
-    for of_key in values.chunk_by(|(one, _), (other, _)| one == other) {
-        let list: Vec<&V> = of_key.iter().map(|(_, value)| *value).collect();
-        delta.put(time, key_of(of_key[0].0 as usize), Some(&list))?;
+    chains.link(slots.slots(), values.len(), |place| values[place].0);
+    for (place, (slot, _)) in values.iter().enumerate() {
+        if chains.begins_at(place, *slot) {
+            let of_key = Listed(chains.from(place).map(|place| &values[place].1));
+            delta.put(time, slots.key(*slot as usize), Some(&of_key))?;
+        }
     }
     Ok(())
 }
@@ -34,12 +30,19 @@ pub(super) fn restore_panes<K: Key, V: Data, P: StatePartition<In = (K, V)>>(
     window: &mut P,
     entries: Vec<(Time, K, Vec<V>)>,
 ) {
-    for pane in entries.chunk_by(|(one, ..), (other, ..)| one == other) {
-        let values = |(_, key, values): &(Time, K, Vec<V>)| -> Vec<(K, V)> {
-            values.iter().map(|value| (key.clone(), value.clone())).collect()
-        };
-        let batch = pane.iter().map(values);
-        window.apply(pane[0].0, Box::new(batch), &Cursor::default());
+    let mut entries = entries.into_iter().peekable();
+    while let Some((time, ..)) = entries.peek() {
+        let time = *time;
+        let of_batch = std::iter::from_fn(|| entries.next_if(|(of, ..)| *of == time));
+        let mut pairs = of_batch.flat_map(|(_, key, values)| {
+            let mut keys = std::iter::repeat_n(key, values.len());
+            values.into_iter().filter_map(move |value| Some((keys.next()?, value)))
+        });
+        let chunks = std::iter::from_fn(|| {
+            let chunk: Vec<(K, V)> = pairs.by_ref().take(CHUNK_RECORDS).collect();
+            (!chunk.is_empty()).then_some(chunk)
+        });
+        window.apply(time, Box::new(chunks), &Cursor::default());
         window.commit();
     }
 }
