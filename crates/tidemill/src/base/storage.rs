@@ -2,9 +2,14 @@
 
 mod local;
 mod memory;
+mod open;
+mod probe;
 
 pub use local::LocalStorage;
 pub use memory::MemoryStorage;
+pub(crate) use open::local_path;
+pub use open::{open, redacted, register};
+pub use probe::probe;
 
 use super::Result;
 use std::{any::Any, fmt, sync::Arc};

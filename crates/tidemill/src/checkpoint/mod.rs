@@ -9,6 +9,7 @@ mod background;
 mod compare;
 mod decide;
 mod delta;
+mod directory;
 mod entry;
 mod envelope;
 mod facts;
@@ -25,45 +26,7 @@ mod tail;
 pub(crate) use delta::{
     BEGUN, Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, decode_record, entries_of, group_of, push_entry,
 };
+pub(crate) use directory::CheckpointDirectory;
 pub(crate) use log::{CheckpointLog, OpenOptions};
 pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
 pub(crate) use state_file::{load_state, put_state};
-
-use crate::base::{
-    Result,
-    storage::{LocalStorage, StorageRef},
-};
-use std::{path::Path, path::PathBuf, sync::Arc};
-
-/// A place that exists and can be written to.
-#[derive(Clone, Debug)]
-pub(crate) struct CheckpointDirectory {
-    storage: StorageRef,
-    /// Where it is, if that is a folder of this machine.
-    path: Option<PathBuf>,
-}
-
-impl CheckpointDirectory {
-    /// Makes the directory, where it does not exist, and tries whether it can be written to.
-    ///
-    /// # Errors
-    /// Unavailable, naming the directory, if it cannot be made or written to.
-    pub(crate) fn create(path: &Path) -> Result<Self> {
-        let storage = LocalStorage::create(path).map_err(|error| error.context("the checkpoint"))?;
-        let path = storage.root().to_path_buf();
-        Ok(Self { storage: Arc::new(storage), path: Some(path) })
-    }
-
-    /// A storage of the user's own.
-    pub(crate) fn of(storage: StorageRef) -> Self {
-        Self { storage, path: None }
-    }
-
-    pub(crate) fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
-    }
-
-    pub(crate) fn storage(&self) -> &StorageRef {
-        &self.storage
-    }
-}

@@ -61,8 +61,10 @@ pub(crate) fn decode_record<V: DeserializeOwned>(bytes: &[u8]) -> Result<V> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
         Ok(_) => Err(Error::data(format!("what was remembered is longer than a \"{}\"", type_name::<V>()))),
-        Err(error) => Err(Error::data(format!("what was remembered cannot be read as \"{}\"", type_name::<V>()))
-            .with_source(error)),
+        Err(error) => {
+            Err(Error::data(format!("what was remembered cannot be read as \"{}\"", type_name::<V>()))
+                .with_source(error))
+        }
     }
 }
 

@@ -14,12 +14,7 @@ use crate::{
     dstream::state::{Chains, StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
-use std::{
-    any::type_name,
-    collections::VecDeque,
-    sync::Arc,
-    time::Duration,
-};
+use std::{any::type_name, collections::VecDeque, sync::Arc, time::Duration};
 
 pub(crate) struct Sessions<K, V, S, M> {
     f: Arc<Update<K, V, S, M>>,
@@ -115,9 +110,8 @@ impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
         }
         let (replaced, chains) = (&self.replaced, &mut self.chains);
         let touching: &[(u32, Time)] = self.timers.as_ref().map_or(&[], |timers| &timers.touching);
-        let slot_at = |place: usize| {
-            replaced.get(place).map_or_else(|| touching[place - replaced.len()].0, |(slot, _)| *slot)
-        };
+        let slot_at =
+            |place: usize| replaced.get(place).map_or_else(|| touching[place - replaced.len()].0, |(slot, _)| *slot);
         let places = replaced.len() + touching.len();
         chains.link(self.states.len(), places, slot_at);
         let firsts = (0..places).filter(|place| chains.begins_at(*place, slot_at(*place)));
