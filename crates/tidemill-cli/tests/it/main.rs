@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cluster;
+#[path = "../../../tidemill/tests/it/counted.rs"]
+mod counted;
 mod launch;
 mod lost;
 mod programs;
+mod rescaled;

@@ -3,14 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compatibility;
+mod counted;
+mod crashing;
 mod dead_letters;
 mod failures;
 mod input_restarts;
+mod killing;
 mod misuse;
 mod patience;
 mod processes;
 mod readings;
 mod receivers;
+mod recovery;
 mod scheduling;
 mod sockets;
 mod stopping;
