@@ -1,16 +1,11 @@
 //! Programs that are aborted between any two of their durable steps.
 
-use tidemill::{
-    State, StateSpec, StreamingContext,
-    io::RollingOptions,
-    seconds,
-    testing::crash_everywhere,
-};
+use tidemill::{State, StateSpec, io::RollingOptions, seconds, testing::crash_everywhere};
 
-/// Four batches of words, then silence.
+/// Three batches of words, then silence.
 fn words() -> Vec<Vec<(String, u64)>> {
     let batch = |words: &str| words.split_whitespace().map(|word| (word.to_owned(), 1)).collect::<Vec<_>>();
-    ["a b a c", "b", "", "c a d d", "", ""].map(batch).to_vec()
+    ["a b a c", "b", "c a d d", "", ""].map(batch).to_vec()
 }
 
 #[test]
@@ -77,10 +72,11 @@ fn two_outputs_of_one_state() {
                 state.update(one.unwrap_or(0));
                 word.clone()
             };
-            let mapped = run.input().map_with_state(StateSpec::function(last)).uid("last");
+            let mapped = run.input().map_with_state(StateSpec::function(last));
+            let _ = mapped.uid("last");
             mapped.save_as_text_files(run.path("mapped"), "");
-            mapped.state_snapshots().save_as_object_files(run.path("snapshots"), "");
-            let _: &StreamingContext = run.ssc();
+            // As text: keys may come in another order after a restart.
+            mapped.state_snapshots().save_as_text_files(run.path("snapshots"), "");
             Ok(())
         },
         words(),
