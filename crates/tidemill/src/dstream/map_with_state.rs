@@ -92,7 +92,7 @@ impl<K: Key, V, S, M> StateSpec<K, V, S, M> {
         Self { f: Arc::new(f), partitioner: None, initial: None, timeout: None }
     }
 
-    /// Sets the state before the first batch. It counts as touched by the first batch and is not emitted.
+    /// Sets the state before the first batch. It counts as touched by the first batch that succeeds and is not emitted.
     ///
     /// # Examples
     /// ```

@@ -214,9 +214,8 @@ fn inputs() -> impl Strategy<Value = Input> {
 
 fn restarts() -> impl Strategy<Value = Vec<Restart>> {
     let form = prop_oneof![Just(Form::Deltas), Just(Form::Merged), Just(Form::SnapshotAndDeltas)];
-    let restart = (0_usize..12, any::<bool>(), form, 1_usize..5, 1_usize..3).prop_map(
-        |(after, is_torn, form, partitions, workers)| Restart { after, is_torn, form, partitions, workers },
-    );
+    let restart = (0_usize..12, any::<bool>(), form, 1_usize..5, 1_usize..3)
+        .prop_map(|(after, is_torn, form, partitions, workers)| Restart { after, is_torn, form, partitions, workers });
     proptest::collection::vec(restart, 1..4).prop_map(|mut restarts| {
         restarts.sort_by_key(|restart| restart.after);
         restarts
@@ -392,7 +391,10 @@ impl<'de> serde::Deserialize<'de> for Odd {
 #[test]
 fn a_state_that_cannot_be_remembered_fails_the_batch_and_leaves_no_trace() {
     fn odd(_: &TestContext, pairs: &DStream<(u8, i64)>, partitions: usize) -> DStream<String> {
-        show(&pairs.update_state_by_key_into(partitions, |values: &[i64], state| values.last().map(|v| Odd(*v)).or(state)))
+        show(
+            &pairs
+                .update_state_by_key_into(partitions, |values: &[i64], state| values.last().map(|v| Odd(*v)).or(state)),
+        )
     }
     let life = Life::begin(odd, 2, 2);
     for (index, value, why, kind) in [

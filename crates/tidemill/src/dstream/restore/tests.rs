@@ -47,7 +47,11 @@ fn put(writer: &mut DeltaWriter, time_ms: u64, key: u64, value: Option<u64>) {
     writer.put(Time::from_ms(time_ms), &key, value.as_ref()).unwrap();
 }
 
-fn restored(partitioner: PartitionerRef<u64>, process: (usize, usize), deltas: &[Delta]) -> Result<Arc<Resident<Keeps>>> {
+fn restored(
+    partitioner: PartitionerRef<u64>,
+    process: (usize, usize),
+    deltas: &[Delta],
+) -> Result<Arc<Resident<Keeps>>> {
     let state = Resident::new(partitioner, process, Keeps::default);
     state.restore(DONE, deltas)?;
     Ok(state)

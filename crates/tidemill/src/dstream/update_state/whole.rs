@@ -47,14 +47,7 @@ pub(super) struct WholePartition<K, V, S, F> {
 
 impl<K: Key, V: Data, S: Data, F> WholePartition<K, V, S, F> {
     pub(super) fn new(f: Arc<F>, partitioner: PartitionerRef<K>, index: usize) -> Self {
-        Self {
-            f,
-            partitioner,
-            index,
-            current: Keyed::default(),
-            before: None,
-            values: std::marker::PhantomData,
-        }
+        Self { f, partitioner, index, current: Keyed::default(), before: None, values: std::marker::PhantomData }
     }
 
     pub(super) fn emit(&self, from: usize, chunk: &mut Vec<(K, S)>) -> Option<usize> {
