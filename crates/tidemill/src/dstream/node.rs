@@ -489,7 +489,7 @@ impl<T: Data> ErasedStream for StreamCore<T> {
         let site = self.op.operator().unwrap_or(self.site);
         let state = self.op.state().map(|state| Remembered { part: None, site, state: state.checkpointed() });
         let kept = self.is_kept_for_later();
-        let kept = kept.then(|| Remembered { part: Some("datasets"), site: self.site, state: self });
+        let kept = kept.then_some(Remembered { part: Some("datasets"), site: self.site, state: self });
         state.into_iter().chain(kept).collect()
     }
 }

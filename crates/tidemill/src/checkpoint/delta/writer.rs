@@ -1,7 +1,7 @@
 //! Writes entries: each is encoded into a buffer that is used again, and copied to the end of its key group.
 //!
 //! What an entry costs is mostly the encoding, so short ones have a way of their own: a buffer of fixed size, which asks
-//! for no room and moves nothing (81 ns for an entry of two `u64`s, against 120 ns with growing buffers).
+//! for no room and moves nothing (80 ns for an entry of two `u64`s, against 110 ns with growing buffers).
 
 use super::{BEGUN, Delta, GROUPS, Group, entries_of, group_of, push_entry, put_number};
 use crate::base::{Error, Result, Time};
@@ -161,7 +161,7 @@ impl DeltaWriter {
     }
 
     /// What was there before is not there any more.
-    pub(crate) fn from_nothing(&mut self) {
+    pub(crate) fn forget_all(&mut self) {
         self.from_nothing = true;
     }
 
