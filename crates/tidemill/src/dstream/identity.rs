@@ -10,6 +10,7 @@ use super::{
 use crate::{
     base::{Error, Result, time::ms},
     checkpoint::{Part, Program},
+    rdd::Site,
 };
 use rapidhash::v3::rapidhash_v3;
 use std::{
@@ -20,24 +21,58 @@ use std::{
 /// Derived ids that are longer are cut, and end in a hash of the whole.
 const LONGEST: usize = 160;
 
-/// The ids of all streams that outputs read, by their address.
+/// The ids of what outputs read: of streams, and of the operators whose state streams show.
 pub(super) struct Uids {
     of: HashMap<*const (), String>,
+    operators: HashMap<*const (), Uid>,
+}
+
+struct Uid {
+    uid: String,
+    is_derived: bool,
 }
 
 fn address(stream: &Arc<dyn ErasedStream>) -> *const () {
     Arc::as_ptr(stream).cast()
 }
 
-/// Makes ids different that are not.
+/// The operator whose state a stream shows: what tells it from others, and where it stands in the program.
+fn operator(stream: &Arc<dyn ErasedStream>) -> Option<(*const (), Site)> {
+    let remembered = stream.remembered();
+    let state = remembered.iter().find(|remembered| remembered.part.is_none())?;
+    Some((std::ptr::from_ref(state.state).cast(), state.site))
+}
+
+/// The operator that an id given to `stream` is the id of. Where a call of the user's is made of many streams, the last
+/// is what the user sees of it.
+fn spoken_for(stream: &Arc<dyn ErasedStream>) -> Option<*const ()> {
+    let (call, mut stream) = (stream.site().to_string(), stream.clone());
+    loop {
+        if let Some((operator, _)) = operator(&stream) {
+            return Some(operator);
+        }
+        let parents = stream.parents();
+        stream = parents.into_iter().find(|parent| parent.site().to_string() == call)?;
+    }
+}
+
+/// Makes ids different that are not; those that were given stay as they are.
 #[derive(Default)]
-struct Numbered(BTreeMap<String, usize>);
+struct Numbered {
+    given: HashSet<String>,
+    counts: BTreeMap<String, usize>,
+}
 
 impl Numbered {
     fn next(&mut self, uid: String) -> String {
-        let count = self.0.entry(uid.clone()).or_insert(0);
-        *count += 1;
-        if *count == 1 { uid } else { format!("{uid}#{count}") }
+        let count = self.counts.entry(uid.clone()).or_insert(0);
+        loop {
+            *count += 1;
+            let numbered = if *count == 1 { uid.clone() } else { format!("{uid}#{count}") };
+            if !self.given.contains(&numbered) {
+                return numbered;
+            }
+        }
     }
 }
 
@@ -50,28 +85,55 @@ fn shortened(uid: String) -> String {
 }
 
 impl Uids {
-    fn derived(&self, graph: &Graph, stream: &Arc<dyn ErasedStream>) -> String {
-        let operation = stream.site().operation;
+    /// The id of an operation on the parents of `stream`.
+    fn derived(&self, graph: &Graph, stream: &Arc<dyn ErasedStream>, operation: &str) -> String {
         if let Some(id) = stream.input() {
             let inputs = graph.inputs();
             let identity = inputs.iter().find(|input| input.id() == id).and_then(|input| input.identity());
             return identity.map_or(operation.to_owned(), |identity| format!("{operation}({})", word(&identity)));
         }
-        let parents: Vec<_> = stream
-            .parents()
-            .iter()
-            .map(|parent| self.of.get(&address(parent)).map_or("", String::as_str).to_owned())
-            .collect();
+        let parents: Vec<_> = stream.parents().iter().map(|parent| self.of_stream(parent).to_owned()).collect();
         shortened(format!("{}/{operation}", parents.join("+")))
     }
 
+    fn of_stream(&self, stream: &Arc<dyn ErasedStream>) -> &str {
+        self.of.get(&address(stream)).map_or("", String::as_str)
+    }
+
+    /// Streams are numbered in the order in which they were declared: what outputs there are changes nothing.
     pub(super) fn of(graph: &Graph) -> Self {
-        let (mut uids, mut numbered) = (Self { of: HashMap::new() }, Numbered::default());
-        for stream in graph.used_streams() {
-            let uid = stream.given_uid().unwrap_or_else(|| uids.derived(graph, &stream));
-            uids.of.insert(address(&stream), numbered.next(uid));
+        let used: HashSet<_> = graph.used_streams().iter().map(address).collect();
+        let streams: Vec<_> = graph.streams().into_iter().filter(|stream| used.contains(&address(stream))).collect();
+        let (mut uids, mut numbered) = (Self { of: HashMap::new(), operators: HashMap::new() }, Numbered::default());
+        for (stream, uid) in streams.iter().filter_map(|stream| Some((stream, stream.given_uid()?))) {
+            if let Some(operator) = spoken_for(stream) {
+                uids.operators.entry(operator).or_insert(Uid { uid: uid.clone(), is_derived: false });
+            }
+            numbered.given.insert(uid);
+        }
+        for stream in &streams {
+            let uid = uids.next(graph, stream, &mut numbered);
+            uids.of.insert(address(stream), uid);
         }
         uids
+    }
+
+    fn next(&mut self, graph: &Graph, stream: &Arc<dyn ErasedStream>, numbered: &mut Numbered) -> String {
+        let operation = stream.site().operation;
+        let operator = operator(stream);
+        if let Some((operator, site)) = operator
+            && !self.operators.contains_key(&operator)
+        {
+            let uid = numbered.next(self.derived(graph, stream, site.operation));
+            self.operators.insert(operator, Uid { uid, is_derived: true });
+        }
+        let of_operator = operator.and_then(|(operator, site)| Some((self.operators.get(&operator)?, site)));
+        match (stream.given_uid(), of_operator) {
+            (Some(given), _) => given,
+            (None, Some((operator, site))) if site.operation == operation => operator.uid.clone(),
+            (None, Some((operator, _))) => numbered.next(shortened(format!("{}/{operation}", operator.uid))),
+            (None, None) => numbered.next(self.derived(graph, stream, operation)),
+        }
     }
 }
 
@@ -100,12 +162,12 @@ impl Graph {
         let uids = Uids::of(self);
         self.check_given()?;
         for stream in self.used_streams() {
-            let (Some(id), Some(uid)) = (stream.input(), uids.of.get(&address(&stream))) else { continue };
-            self.inputs().iter().filter(|input| input.id() == id).for_each(|input| input.set_uid(uid.clone()));
+            let (Some(id), uid) = (stream.input(), uids.of_stream(&stream)) else { continue };
+            self.inputs().iter().filter(|input| input.id() == id).for_each(|input| input.set_uid(uid.to_owned()));
         }
         let mut numbered = Numbered::default();
         for output in self.outputs() {
-            let stream = uids.of.get(&address(&output.stream)).map_or("", String::as_str);
+            let stream = uids.of_stream(&output.stream);
             output.set_uid(numbered.next(shortened(format!("{stream}/{}", output.site.operation))));
         }
         Ok(())
@@ -125,27 +187,30 @@ impl Graph {
         Ok(())
     }
 
+    /// Everything that remembers, once, however many streams show it.
     pub(super) fn find_remembering(&self) -> Vec<Remembering> {
         let uids = Uids::of(self);
-        let mut seen: HashMap<*const (), usize> = HashMap::new();
+        let mut seen: HashSet<*const ()> = HashSet::new();
         let mut found: Vec<Remembering> = Vec::new();
         for stream in self.used_streams() {
             for (index, remembered) in stream.remembered().iter().enumerate() {
-                let given = stream.given_uid();
-                let uid = uids.of.get(&address(&stream)).cloned().unwrap_or_default();
-                let uid = remembered.part.map_or(uid.clone(), |part| format!("{uid}/{part}"));
                 let at = std::ptr::from_ref(remembered.state).cast::<()>();
-                if let Some(known) = seen.get(&at) {
-                    // A stream that was given an id speaks for the operator.
-                    if given.is_some() && found[*known].part.uid_is_derived {
-                        (found[*known].part.uid, found[*known].part.uid_is_derived) = (uid, false);
-                    }
+                if !seen.insert(at) {
                     continue;
                 }
-                seen.insert(at, found.len());
-                let (site, types) = (stream.site().to_string(), remembered.state.types());
-                let part = Part { uid, uid_is_derived: given.is_none(), site, types };
-                found.push(Remembering { part, stream: stream.clone(), index });
+                let (uid, uid_is_derived) = match (remembered.part, uids.operators.get(&at)) {
+                    (None, Some(operator)) => (operator.uid.clone(), operator.is_derived),
+                    (part, _) => {
+                        let uid = format!("{}/{}", uids.of_stream(&stream), part.unwrap_or_default());
+                        (uid, stream.given_uid().is_none())
+                    }
+                };
+                let (site, types) = (remembered.site.to_string(), remembered.state.types());
+                found.push(Remembering {
+                    part: Part { uid, uid_is_derived, site, types },
+                    stream: stream.clone(),
+                    index,
+                });
             }
         }
         found
@@ -176,3 +241,6 @@ impl Graph {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

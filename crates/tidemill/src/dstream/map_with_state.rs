@@ -92,7 +92,7 @@ impl<K: Key, V, S, M> StateSpec<K, V, S, M> {
         Self { f: Arc::new(f), partitioner: None, initial: None, timeout: None }
     }
 
-    /// Sets the state before the first batch. It counts as touched by the first batch and is not emitted.
+    /// Sets the state before the first batch. It counts as touched by the first batch that succeeds and is not emitted.
     ///
     /// # Examples
     /// ```
@@ -221,8 +221,9 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// Calls the function of `spec` for every record with the state of its key, and gives what it returns.
     ///
     /// Only the keys of a batch cost anything, however many there are. Records of one key come in the order of the
-    /// partitions they come from. A batch without records gives an empty one, but for keys that time out. Needs a
-    /// checkpoint directory.
+    /// partitions they come from. A batch without records gives an empty one, but for keys that time out. After a restart
+    /// from a checkpoint keys time out as they would have, and snapshots and keys that time out come in another order.
+    /// Needs a checkpoint directory.
     ///
     /// # Examples
     /// ```

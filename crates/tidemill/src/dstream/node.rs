@@ -36,6 +36,11 @@ pub(crate) trait StreamOp<T>: Send + Sync {
         None
     }
 
+    /// Where the operator stands in the program whose state that is.
+    fn operator(&self) -> Option<Site> {
+        None
+    }
+
     /// Whether it can only run with a checkpoint directory, as in Spark.
     fn must_checkpoint(&self) -> bool {
         false
@@ -86,6 +91,8 @@ pub(crate) trait ErasedStream: Send + Sync {
 pub(crate) struct Remembered<'a> {
     /// What of the stream it is, if it is not the state of its operator.
     pub(crate) part: Option<&'static str>,
+    /// Where what remembers it stands in the program: many streams may show one state.
+    pub(crate) site: Site,
     pub(crate) state: &'a dyn super::state::CheckpointedState,
 }
 
@@ -479,8 +486,10 @@ impl<T: Data> ErasedStream for StreamCore<T> {
     }
 
     fn remembered(&self) -> Vec<Remembered<'_>> {
-        let state = self.op.state().map(|state| Remembered { part: None, state: state.checkpointed() });
-        let kept = self.is_kept_for_later().then(|| Remembered { part: Some("datasets"), state: self });
+        let site = self.op.operator().unwrap_or(self.site);
+        let state = self.op.state().map(|state| Remembered { part: None, site, state: state.checkpointed() });
+        let kept = self.is_kept_for_later();
+        let kept = kept.then_some(Remembered { part: Some("datasets"), site: self.site, state: self });
         state.into_iter().chain(kept).collect()
     }
 }

@@ -53,6 +53,4 @@ impl Graph {
 }
 
 #[cfg(test)]
-pub(super) mod restarts;
-#[cfg(test)]
 mod tests;

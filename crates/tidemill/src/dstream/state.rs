@@ -9,7 +9,7 @@
 
 mod chains;
 
-pub(crate) use chains::{Chains, Listed};
+pub(crate) use chains::{Chains, Listed, Marks};
 
 use crate::{
     base::{Data, Error, Key, Result, Time},

@@ -111,6 +111,9 @@ impl<P: StatePartition, T: Data> StreamOp<T> for StatefulStream<P, T> {
     fn state(&self) -> Option<&dyn ResidentState> {
         Some(&*self.operator.state)
     }
+    fn operator(&self) -> Option<Site> {
+        Some(self.operator.site)
+    }
     fn must_checkpoint(&self) -> bool {
         self.operator.must_checkpoint
     }

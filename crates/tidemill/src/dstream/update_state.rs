@@ -110,8 +110,9 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// `f` is called for every key that has a state or new values, so also for keys with no new values, and at every
     /// batch, so also at empty ones. `None` as the state means that the key is new; returned, that it is forgotten. The
     /// values stand in the order of the partitions they come from. The stream gives the state of every key at every
-    /// batch. A batch costs a call for every key there is; [`map_with_state`](Self::map_with_state) costs one for each
-    /// record. Needs a checkpoint directory.
+    /// batch, in another order after a restart from a checkpoint, which is given those states that have changed. A batch
+    /// costs a call for every key there is; [`map_with_state`](Self::map_with_state) costs one for each record.
+    /// Needs a checkpoint directory.
     ///
     /// # Examples
     /// ```

@@ -3,6 +3,9 @@
 //! A window at `t` covers the batches with times in `(t - window, t]`; while the stream is young it is shorter, and a
 //! window that is shorter than the slide leaves gaps. [`DStream::window`] joins the batches as they are; the windows
 //! that reduce or group keep state and read every batch once, when it comes. A batch that failed is in no window.
+//!
+//! A checkpoint holds the batches that are in a window. A program that goes on from it may make the window longer or
+//! shorter: it goes on with the batches that there are. Keys then come in another order.
 
 mod grouped;
 mod inverse;

@@ -16,8 +16,9 @@ use std::sync::atomic::Ordering;
 impl JobScheduler {
     /// The loop of the generator's thread: what the last run left, then a batch at every interval, until the timer is
     /// stopped.
-    pub(super) fn generate(&self, restart: Restart) {
-        let mut time = self.catch_up(restart);
+    pub(super) fn generate(&self, restart: Restart, first: Time) {
+        self.catch_up(restart);
+        let mut time = first;
         while !self.is_after_last(time) && self.graph.clock.wait_until(self.by_the_clock(time), &self.timer_stop) {
             self.cut(time);
             time = self.skip_missed(time + self.graph.batch_duration);

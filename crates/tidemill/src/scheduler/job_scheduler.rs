@@ -207,10 +207,11 @@ impl JobScheduler {
         for input in self.graph.inputs() {
             input.start()?;
         }
+        let first = self.first_batch(&restart);
         self.start_commits()?;
         self.spawn_runners(jobs)?;
         let scheduler = self.clone();
-        *lock(&self.generator) = Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(restart))?);
+        *lock(&self.generator) = Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(restart, first))?);
         self.bus.post(StreamingStarted::new(self.graph.clock.now()));
         Ok(())
     }

@@ -154,22 +154,24 @@ impl JobScheduler {
         inputs.iter().filter_map(|input| Some((input.id(), picked.slices.get(input.uid())?.clone()))).collect()
     }
 
-    /// Queues what the last run left: unfinished batches as they were, then those whose time has passed meanwhile. The time
-    /// of the first batch to wait for.
-    pub(super) fn catch_up(&self, restart: Restart) -> Time {
+    /// The time of the first batch to cut, when the program starts.
+    pub(super) fn first_batch(&self, restart: &Restart) -> Time {
         let duration = self.graph.batch_duration;
+        // The batch duration may be another one than it was.
+        let next = |last: Time| self.skip_missed(last.floor_from(duration, restart.zero) + duration);
+        restart.last.map_or(restart.zero + duration, next)
+    }
+
+    /// Queues what the last run left unfinished, as it was.
+    pub(super) fn catch_up(&self, restart: Restart) {
         for picked in &restart.unfinished {
             let slices = self.slices_of(picked);
             tracing::info!(batch_time = picked.time.as_ms(), "a batch that was not done runs again");
             self.submit_again(picked.time, slices);
         }
-        let Some(last) = restart.last else { return restart.zero + duration };
         // Now that they are queued: whoever waits for the batches of this start looks into the queue from here on.
         let mut last_cut = self.last_cut();
-        *last_cut = (*last_cut).max(Some(last));
-        drop(last_cut);
-        // The batch duration may be another one than it was.
-        self.skip_missed(last.floor_from(duration, restart.zero) + duration)
+        *last_cut = (*last_cut).max(restart.last);
     }
 
     /// The time that batches go by: the clock's, but never before a batch that was cut by an earlier run.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{Data, Key, Result, Time},
     checkpoint::DeltaWriter,
-    dstream::state::{Chains, StatePartition, emit_slots},
+    dstream::state::{Marks, StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
 use std::{any::type_name, collections::VecDeque, sync::Arc, time::Duration};
@@ -33,7 +33,7 @@ pub(crate) struct Sessions<K, V, S, M> {
     removed: Vec<u32>,
     /// Whether no batch is final since the state was given: all of it is part of what the last batch changed.
     is_fresh: bool,
-    chains: Chains,
+    marks: Marks,
 }
 
 impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
@@ -50,7 +50,7 @@ impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
             added: Vec::new(),
             removed: Vec::new(),
             is_fresh: false,
-            chains: Chains::default(),
+            marks: Marks::default(),
         }
     }
 
@@ -102,23 +102,6 @@ impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
     }
 }
 
-impl<K: Key, V: Data, S: Data, M: Data> Sessions<K, V, S, M> {
-    /// Slots whose state or time the last batch changed, none twice.
-    fn changed(&mut self) -> Vec<usize> {
-        if self.is_fresh {
-            return (0..self.states.len()).filter(|slot| self.states[*slot].is_some()).collect();
-        }
-        let (replaced, chains) = (&self.replaced, &mut self.chains);
-        let touching: &[(u32, Time)] = self.timers.as_ref().map_or(&[], |timers| &timers.touching);
-        let slot_at =
-            |place: usize| replaced.get(place).map_or_else(|| touching[place - replaced.len()].0, |(slot, _)| *slot);
-        let places = replaced.len() + touching.len();
-        chains.link(self.states.len(), places, slot_at);
-        let firsts = (0..places).filter(|place| chains.begins_at(*place, slot_at(*place)));
-        firsts.map(|place| slot_at(place) as usize).collect()
-    }
-}
-
 impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> {
     type In = (K, V);
     type Initial = (K, S);
@@ -130,31 +113,27 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
         format!("map_with_state: {} -> {}", type_name::<K>(), type_name::<S>())
     }
 
-    fn load(&mut self, time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
+    fn load(&mut self, _time: Time, initial: &mut dyn Iterator<Item = (K, S)>) {
         (self.slots, self.states) = (SlotMap::default(), Vec::new());
-        // The old ones stay until all is loaded: what panics here is tried again.
-        let mut timers = self.timers.as_ref().map(|timers| Timers::new(timers.timeout));
         for (key, state) in initial {
             let (slot, new) = self.slots.slot(key);
             if new {
                 self.states.push(None);
             }
             self.states[slot] = Some(state);
-            if let Some(timers) = &mut timers {
-                timers.touch(slot, time);
-            }
         }
         self.added.clear();
         self.is_fresh = true;
-        self.timers = timers.map(|mut timers| {
-            timers.commit();
-            timers
-        });
     }
 
     fn apply(&mut self, time: Time, batch: Chunks<'_, (K, V)>, cursor: &Cursor) {
         self.mapped.clear();
         if let Some(timers) = &mut self.timers {
+            if self.is_fresh {
+                // What was given counts as touched by the first batch that does not fail.
+                let touched = |state: &Option<S>| if state.is_some() { time } else { NEVER };
+                *timers = Timers::restored(timers.timeout, self.states.iter().map(touched).collect());
+            }
             timers.now = time;
         }
         for chunk in batch {
@@ -206,12 +185,19 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
     }
 
     fn write_changes(&mut self, _time: Time, delta: &mut DeltaWriter) -> Result<()> {
-        for slot in self.changed() {
-            let touched = self.timers.as_ref().and_then(|timers| timers.touched.get(slot)).copied().unwrap_or_default();
-            let value = self.states[slot].as_ref().map(|state| (state, touched));
-            delta.put(Time::default(), self.slots.key(slot), value.as_ref())?;
+        let Self { slots, states, timers, replaced, marks, .. } = self;
+        let touched = timers.as_ref().map_or(&[][..], |timers| &timers.touched);
+        let put = |slot: usize| {
+            let touched = touched.get(slot).copied().unwrap_or_default();
+            let value = states[slot].as_ref().map(|state| (state, touched));
+            delta.put(Time::default(), slots.key(slot), value.as_ref())
+        };
+        if self.is_fresh {
+            return (0..states.len()).filter(|slot| states[*slot].is_some()).try_for_each(put);
         }
-        Ok(())
+        let touching = timers.as_ref().map_or(&[][..], |timers| &timers.touching);
+        let changed = replaced.iter().map(|(slot, _)| *slot).chain(touching.iter().map(|(slot, _)| *slot));
+        marks.each_once(states.len(), changed, put)
     }
 
     fn restore(&mut self, last_done: Time, entries: Vec<(Time, K, (S, Time))>) -> Result<()> {
@@ -260,7 +246,8 @@ impl Timers {
     }
 
     fn restored(timeout: Duration, touched: Vec<Time>) -> Self {
-        let mut slots: Vec<(Time, u32)> = touched.iter().copied().zip(0..).collect();
+        let slots = touched.iter().copied().zip(0..);
+        let mut slots: Vec<(Time, u32)> = slots.filter(|(time, _)| *time != NEVER).collect();
         slots.sort_unstable();
         let batches = slots.chunk_by(|(one, _), (other, _)| one == other);
         let batches = batches.map(|batch| (batch[0].0, batch.iter().map(|(_, slot)| *slot).collect()));

@@ -67,6 +67,36 @@ fn keys_time_out_at_the_first_batch_after_their_time() {
     assert_eq!(states.sorted()[4..], [vec![(2, 2)], vec![(2, 2)], vec![], vec![]]);
 }
 
+/// However far the first batch came in which partition.
+#[test]
+fn the_initial_state_counts_as_touched_by_the_first_batch_that_succeeds() {
+    let test = TestContext::new();
+    let initial = test.ssc().context().parallelize((0..8).map(|key| (key, 1)).collect(), 2);
+    let (pairs, source) = test.scripted_stream();
+    source.push(Step::Records((0..4).map(|key| (key, POISON)).collect()));
+    let seen =
+        test.collect(&pairs.map_with_state(sums().timeout(seconds(1)).initial_state(&initial).num_partitions(4)));
+    test.advance(4).unwrap();
+    let timed_out: Vec<_> = (0..8).map(|key| (key, 1, true)).collect();
+    assert_eq!(seen.sorted(), vec![vec![], vec![], timed_out]);
+}
+
+/// There is no state to remove, and no time at which the key was touched.
+#[test]
+fn a_key_that_never_was_may_be_removed() {
+    let test = TestContext::new();
+    let spec = StateSpec::function(|key: &u8, _: Option<i64>, state: &mut State<i64>| {
+        state.remove();
+        *key
+    });
+    let removed =
+        test.stream(vec![vec![(1, 1), (2, 2), (1, 3)], vec![(2, 2)]]).map_with_state(spec.timeout(seconds(1)));
+    let (seen, states) = (test.collect(&removed), test.collect(&removed.state_snapshots()));
+    test.run(3).unwrap();
+    assert_eq!(seen.sorted(), vec![vec![1, 1, 2], vec![2], vec![]]);
+    assert_eq!(states.batches(), vec![vec![]; 3]);
+}
+
 #[test]
 fn the_function_may_see_the_time_and_give_nothing() {
     let test = TestContext::new();

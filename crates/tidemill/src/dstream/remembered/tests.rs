@@ -1,6 +1,7 @@
 //! Every operator, restarted at every batch, against the same program that never ends.
 
-use super::restarts::{Fate, Form, Input, Life, Outcome, Pairs, Program, Restart, merged, run, sound, time_of};
+mod restarts;
+
 use crate::{
     DStream, ErrorKind, State, StateOptions, StateSpec, Time,
     base::seconds,
@@ -8,6 +9,7 @@ use crate::{
     testing::TestContext,
 };
 use proptest::prelude::*;
+use restarts::{Fate, Form, Input, Life, Outcome, Pairs, Program, Restart, merged, run, sound, time_of};
 use std::fmt::Debug;
 
 /// In the state of a `map_with_state`: the key is forgotten, or only looked at.

@@ -110,7 +110,7 @@ fn a_change_forgets_what_was_there_before_it() {
     });
     assert_eq!(entries(&[delta(panes), forgets.clone()]), [(0, 9, 9), (2, 8, 2), (3, 7, 3)]);
     let anew = delta(|writer| {
-        writer.from_nothing();
+        writer.forget_all();
         put(writer, 0, 1, Some(1));
     });
     assert_eq!(entries(&[delta(panes), forgets, anew]), [(0, 1, 1)]);
@@ -124,7 +124,7 @@ fn an_operator_is_new_if_there_is_no_trace_of_it() {
     assert!(is_loaded(std::slice::from_ref(&begun)));
     assert_eq!(entries(std::slice::from_ref(&begun)), []);
     assert!(!is_loaded(&[]));
-    assert!(!is_loaded(&[begun, delta(DeltaWriter::from_nothing)]));
+    assert!(!is_loaded(&[begun, delta(DeltaWriter::forget_all)]));
 }
 
 #[derive(Debug)]

@@ -1,5 +1,6 @@
-//! Which places of a list belong to one slot.
+//! Lists of slots in which a slot may stand more than once.
 
+use crate::base;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 /// No further place.
@@ -47,6 +48,43 @@ impl Chains {
     }
 }
 
+/// Goes through lists of slots without coming to one twice.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// A bit for each slot, none set between lists.
+    bits: Vec<u64>,
+    /// Whether a list was left in the middle.
+    is_dirty: bool,
+}
+
+impl Marks {
+    /// Calls `f` once for every slot in a list of slots that are all below `slots`.
+    ///
+    /// # Errors
+    /// The first of `f`, which ends it.
+    pub(crate) fn each_once(
+        &mut self,
+        slots: usize,
+        list: impl Iterator<Item = u32> + Clone,
+        mut f: impl FnMut(usize) -> base::Result<()>,
+    ) -> base::Result<()> {
+        if std::mem::replace(&mut self.is_dirty, true) {
+            self.bits.fill(0);
+        }
+        self.bits.resize(slots.div_ceil(64).max(self.bits.len()), 0);
+        for slot in list.clone() {
+            let (word, bit) = (&mut self.bits[slot as usize / 64], 1 << (slot % 64));
+            if *word & bit == 0 {
+                *word |= bit;
+                f(slot as usize)?;
+            }
+        }
+        list.for_each(|slot| self.bits[slot as usize / 64] = 0);
+        self.is_dirty = false;
+        Ok(())
+    }
+}
+
 /// What an iterator gives, serialised as a `Vec` of it is.
 pub(crate) struct Listed<I>(pub(crate) I);
 
@@ -58,3 +96,6 @@ impl<I: Iterator<Item: Serialize> + Clone> Serialize for Listed<I> {
         list.end()
     }
 }
+
+#[cfg(test)]
+mod tests;

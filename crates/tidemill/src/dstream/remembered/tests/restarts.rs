@@ -19,23 +19,23 @@ use std::{
     time::Duration,
 };
 
-pub(in crate::dstream) type Pairs = Vec<(u8, i64)>;
+pub(super) type Pairs = Vec<(u8, i64)>;
 
 /// A program over pairs, whose state is in so many partitions.
-pub(in crate::dstream) type Program = fn(&TestContext, &DStream<(u8, i64)>, usize) -> DStream<String>;
+pub(super) type Program = fn(&TestContext, &DStream<(u8, i64)>, usize) -> DStream<String>;
 
 /// A value at which the functions of a program panic.
-pub(in crate::dstream) const POISON: i64 = 1_000;
+pub(super) const POISON: i64 = 1_000;
 
 /// The value, if it is none to panic at.
-pub(in crate::dstream) fn sound(value: i64) -> i64 {
+pub(super) fn sound(value: i64) -> i64 {
     assert!(value != POISON, "poison");
     value
 }
 
 /// What becomes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dstream) enum Fate {
+pub(super) enum Fate {
     Good,
     Unread,
     /// A function panics in the midst of it.
@@ -44,11 +44,11 @@ pub(in crate::dstream) enum Fate {
     OutputFails,
 }
 
-pub(in crate::dstream) type Input = Vec<(Pairs, Fate)>;
+pub(super) type Input = Vec<(Pairs, Fate)>;
 
 /// In which form what was remembered comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dstream) enum Form {
+pub(super) enum Form {
     /// Every batch's changes, from bytes.
     Deltas,
     /// Merged into one, what is gone included.
@@ -59,31 +59,31 @@ pub(in crate::dstream) enum Form {
 
 /// Where a program ends, and what it goes on with.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dstream) struct Restart {
+pub(super) struct Restart {
     /// So many batches have ended.
-    pub(in crate::dstream) after: usize,
+    pub(super) after: usize,
     /// One more was applied, and is lost.
-    pub(in crate::dstream) is_torn: bool,
-    pub(in crate::dstream) form: Form,
-    pub(in crate::dstream) partitions: usize,
-    pub(in crate::dstream) workers: usize,
+    pub(super) is_torn: bool,
+    pub(super) form: Form,
+    pub(super) partitions: usize,
+    pub(super) workers: usize,
 }
 
-pub(in crate::dstream) fn time_of(index: usize) -> Time {
+pub(super) fn time_of(index: usize) -> Time {
     Time::from_ms(1_000 * (index as u64 + 1))
 }
 
 /// One start of a program.
-pub(in crate::dstream) struct Life {
+pub(super) struct Life {
     _test: TestContext,
-    pub(in crate::dstream) graph: Arc<Graph>,
+    pub(super) graph: Arc<Graph>,
     source: ScriptedSource<(u8, i64)>,
     seen: Collected<String>,
     fails: Arc<AtomicBool>,
 }
 
 impl Life {
-    pub(in crate::dstream) fn begin(program: Program, partitions: usize, workers: usize) -> Self {
+    pub(super) fn begin(program: Program, partitions: usize, workers: usize) -> Self {
         let master = format!("local[{workers}]");
         let test = TestContext::with_config(Config::new().set(keys::MASTER, master));
         let (pairs, source) = test.scripted_stream();
@@ -103,7 +103,7 @@ impl Life {
         Self { _test: test, graph, source, seen, fails }
     }
 
-    pub(in crate::dstream) fn restore(&self, deltas: &[StateDelta], last_done: Time) -> Result<()> {
+    pub(super) fn restore(&self, deltas: &[StateDelta], last_done: Time) -> Result<()> {
         self.graph.restore_state(deltas.iter().cloned().map(Ok), last_done)
     }
 
@@ -141,14 +141,14 @@ impl Life {
     }
 
     /// Runs a batch to its end: what it changed, if it succeeded.
-    pub(in crate::dstream) fn run(&self, index: usize, (pairs, fate): &(Pairs, Fate)) -> Result<StateDelta> {
+    pub(super) fn run(&self, index: usize, (pairs, fate): &(Pairs, Fate)) -> Result<StateDelta> {
         let changes = self.apply(time_of(index), pairs, *fate);
         self.end(time_of(index), changes.is_ok());
         changes
     }
 
     /// What was shown at the batch with this number.
-    pub(in crate::dstream) fn shown(&self, index: usize) -> Option<Vec<String>> {
+    pub(super) fn shown(&self, index: usize) -> Option<Vec<String>> {
         let partitions = self.seen.partitions().into_iter().rfind(|(time, _)| *time == time_of(index))?.1;
         let mut records = partitions.concat();
         records.sort();
@@ -157,13 +157,13 @@ impl Life {
 }
 
 /// What every batch shows that succeeds, and what all of them have changed.
-pub(in crate::dstream) struct Outcome {
-    pub(in crate::dstream) shown: Vec<(usize, Option<Vec<String>>)>,
-    pub(in crate::dstream) deltas: Vec<StateDelta>,
+pub(super) struct Outcome {
+    pub(super) shown: Vec<(usize, Option<Vec<String>>)>,
+    pub(super) deltas: Vec<StateDelta>,
 }
 
 /// Runs a program over all of the input, with these restarts in between.
-pub(in crate::dstream) fn run(program: Program, input: &Input, restarts: &[Restart]) -> Outcome {
+pub(super) fn run(program: Program, input: &Input, restarts: &[Restart]) -> Outcome {
     let mut outcome = Outcome { shown: Vec::new(), deltas: Vec::new() };
     let (mut life, mut next) = (Life::begin(program, 2, 2), 0);
     for restart in restarts {
@@ -204,7 +204,7 @@ fn in_form(deltas: &[StateDelta], form: Form) -> Vec<StateDelta> {
 }
 
 /// The newest value of everything, by the definition.
-pub(in crate::dstream) fn merged(deltas: &[StateDelta], with_what_is_gone: bool) -> StateDelta {
+pub(super) fn merged(deltas: &[StateDelta], with_what_is_gone: bool) -> StateDelta {
     type Values = BTreeMap<(u16, Time, Vec<u8>), Option<Vec<u8>>>;
     let mut operators: BTreeMap<String, (Values, Option<Time>)> = BTreeMap::new();
     for (uid, delta) in deltas.iter().flat_map(|delta| &delta.operators) {
