@@ -90,7 +90,9 @@ impl<T: Data, S: Sink<T>> CommittedSink for Committed<T, S> {
 
     fn publish(&self, time: Time) -> Result<()> {
         let Some(receipts) = self.batches().get(&time).cloned() else { return Ok(()) };
-        self.guarded(time, || self.sink.commit(time, (*receipts).clone()))?;
+        let place = format_args!("\"{}\" could not show the batch of {time}", self.site);
+        let committed = run_guarded("the sink panicked", || self.sink.commit(time, (*receipts).clone()));
+        committed.and_then(|outcome| outcome).map_err(|error| error.context(place))?;
         let published = self.batches().remove(&time);
         self.guarded(time, || Ok(drop((receipts, published))))
     }
@@ -112,7 +114,8 @@ impl<T: Data, S: Sink<T>> CommittedSink for Committed<T, S> {
     }
 
     fn close(&self) -> Result<()> {
-        run_guarded("the sink panicked", || self.sink.close()).and_then(|closed| closed)
+        let closed = run_guarded("the sink panicked", || self.sink.close()).and_then(|closed| closed);
+        closed.map_err(|error| error.context(format_args!("\"{}\" could not be closed", self.site)))
     }
 }
 

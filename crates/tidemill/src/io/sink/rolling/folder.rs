@@ -225,7 +225,9 @@ impl Folder {
             )));
         }
         match fs::rename(&hidden, &path) {
-            Err(error) if !paths::is_missing(&error) || length(&path)?.is_none() => Err(refused("rename", &hidden, error)),
+            Err(error) if !paths::is_missing(&error) || length(&path)?.is_none() => {
+                Err(refused("rename", &hidden, error))
+            }
             _ => {
                 durable_step("rolling: file named");
                 Ok(())

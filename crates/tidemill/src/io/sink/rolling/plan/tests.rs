@@ -24,7 +24,8 @@ fn open_of(plan: &[Planned]) -> Option<OpenFile> {
 #[test]
 fn batches_share_a_file_until_it_is_old() {
     let options = RollingOptions::new().max_age(seconds(2));
-    let first = planned(&options, 1_000, None, vec![staged("a", &[(5, 1)]), Written::default(), staged("b", &[(7, 2)])]);
+    let first =
+        planned(&options, 1_000, None, vec![staged("a", &[(5, 1)]), Written::default(), staged("b", &[(7, 2)])]);
     assert_eq!(shape(&first), [("1000-0", 0, 12, 3, false)]);
     assert_eq!(first[0].additions.len(), 2);
     let second = planned(&options, 2_000, open_of(&first), vec![]);
