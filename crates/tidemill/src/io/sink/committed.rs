@@ -61,7 +61,7 @@ impl<T: Data, S: Sink<T>> Committed<T, S> {
         if session.is_driver() {
             let prepared = Arc::new(self.guarded(time, || self.sink.prepare(time, receipts))?);
             let earlier = self.batches().insert(time, prepared);
-            self.guarded(time, || Ok(drop(earlier)))?;
+            run_guarded("a receipt panicked", move || drop(earlier))?;
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl<T: Data, S: Sink<T>> CommittedSink for Committed<T, S> {
         let committed = run_guarded("the sink panicked", || self.sink.commit(time, (*receipts).clone()));
         committed.and_then(|outcome| outcome).map_err(|error| error.context(place))?;
         let published = self.batches().remove(&time);
-        self.guarded(time, || Ok(drop((receipts, published))))
+        run_guarded("a receipt panicked", move || drop((receipts, published)))
     }
 
     fn abort(&self, time: Time) -> Result<()> {
