@@ -5,6 +5,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
@@ -99,6 +100,43 @@ fn a_stream_gives_the_same_answers_and_collected_batches_are_seen_once() {
     assert_eq!(together.said_by(0), alone.said_by(0));
     for process in 1..3 {
         assert_eq!(together.said_by(process), alone.said_by(0)[..1]);
+    }
+}
+
+/// The lines of the finished files below a folder.
+fn lines_below(folder: &Path) -> Vec<i64> {
+    let mut lines = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            assert!(path.join("_SUCCESS").exists(), "{name}");
+            lines.extend(lines_below(&path));
+        } else if !name.starts_with('_') {
+            assert!(!name.starts_with('.'), "{name} was left");
+            lines.extend(std::fs::read_to_string(&path).unwrap().lines().map(|line| line.parse::<i64>().unwrap()));
+        }
+    }
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn sinks_are_written_by_all_processes_and_an_output_that_is_tried_again_once() {
+    for processes in [1, 3] {
+        let folder = std::env::temp_dir().join(format!("tidemill-sinks-{}-{processes}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut command = launch(processes, "sinks");
+        let mut child = command.env("TIDEMILL_TEST_FOLDER", &folder).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let ended = finish(child, stdout);
+        assert_eq!(ended.code, Some(0), "{:?}\n{}", ended.said, ended.errors);
+        assert_eq!(lines_below(&folder.join("text")), (0..3_000).collect::<Vec<_>>());
+        assert_eq!(lines_below(&folder.join("rolling")), (0..3_000).collect::<Vec<_>>());
+        if processes > 1 {
+            assert_ne!(ended.said_by(1), ["tries 0"], "process 1 has had no part in the second batch");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
 

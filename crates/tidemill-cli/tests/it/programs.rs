@@ -3,7 +3,10 @@
 #![allow(clippy::print_stdout, reason = "the programs tell the tests their answers")]
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tidemill::{
@@ -14,6 +17,7 @@ use tidemill::{
     },
     dead_letters,
     engine::cluster::ClusterConfig,
+    io::RollingOptions,
     keys, milliseconds,
 };
 
@@ -28,6 +32,7 @@ fn program() {
         "batch" => batch(),
         "stream" => stream(),
         "socket" => socket(),
+        "sinks" => sinks(),
         "stateful" => stateful(),
         "put aside" => put_aside(1_000),
         "over budget" => put_aside(3),
@@ -137,6 +142,38 @@ fn socket() -> Result<()> {
     say("started");
     ssc.await_termination()?;
     say("ended");
+    Ok(())
+}
+
+/// Writes batches of 1000 numbers to sinks; the first try of the second batch fails in process 1, when others have written.
+fn sinks() -> Result<()> {
+    static TRIES: AtomicUsize = AtomicUsize::new(0);
+    let folder = std::env::var("TIDEMILL_TEST_FOLDER").unwrap();
+    let config = config().set(keys::TASK_MAX_FAILURES, 3);
+    let ssc = StreamingContext::new(&Context::new(config)?, milliseconds(20))?;
+    let (numbers, queue) = ssc.queue_stream::<i64>(true);
+    for batch in 0..3 {
+        queue.push(ssc.context().range(1_000 * batch, 1_000 * (batch + 1), 1, 4));
+    }
+    let numbers = numbers.map(|n| {
+        assert!(index() != 1 || n != 1_400 || TRIES.fetch_add(1, Ordering::Relaxed) > 0, "the first try");
+        n
+    });
+    numbers.save_as_text_files(format!("{folder}/text/out"), "");
+    numbers.save_as_rolling_files(format!("{folder}/rolling"), RollingOptions::new());
+    let count = Arc::new(Mutex::new(0));
+    let counted = count.clone();
+    numbers.foreach_rdd(move |rdd, _| {
+        *counted.lock().unwrap() += rdd.count()?;
+        Ok::<(), Error>(())
+    });
+    ssc.start()?;
+    let watch = Stopwatch::start();
+    while index() == 0 && *count.lock().unwrap() < 3_000 && watch.elapsed() < Duration::from_secs(20) {
+        ssc.await_termination_or_timeout(milliseconds(5))?;
+    }
+    ssc.stop_gracefully()?;
+    say(&format!("tries {}", TRIES.load(Ordering::Relaxed)));
     Ok(())
 }
 

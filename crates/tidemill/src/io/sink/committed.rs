@@ -55,7 +55,7 @@ impl<T: Data, S: Sink<T>> Committed<T, S> {
         if session.is_driver() {
             let prepared = Arc::new(self.guarded(time, || self.sink.prepare(time, receipts))?);
             let earlier = self.batches().insert(time, prepared);
-            self.guarded(time, || Ok(drop(earlier)))?;
+            run_guarded("a receipt panicked", move || drop(earlier))?;
         }
         Ok(())
     }
@@ -84,9 +84,11 @@ impl<T: Data, S: Sink<T>> CommittedSink for Committed<T, S> {
 
     fn publish(&self, time: Time) -> Result<()> {
         let Some(receipts) = self.batches().get(&time).cloned() else { return Ok(()) };
-        self.guarded(time, || self.sink.commit(time, (*receipts).clone()))?;
+        let place = format_args!("\"{}\" could not show the batch of {time}", self.site);
+        let committed = run_guarded("the sink panicked", || self.sink.commit(time, (*receipts).clone()));
+        committed.and_then(|outcome| outcome).map_err(|error| error.context(place))?;
         let published = self.batches().remove(&time);
-        self.guarded(time, || Ok(drop((receipts, published))))
+        run_guarded("a receipt panicked", move || drop((receipts, published)))
     }
 
     fn abort(&self, time: Time) -> Result<()> {
@@ -106,7 +108,8 @@ impl<T: Data, S: Sink<T>> CommittedSink for Committed<T, S> {
     }
 
     fn close(&self) -> Result<()> {
-        run_guarded("the sink panicked", || self.sink.close()).and_then(|closed| closed)
+        let closed = run_guarded("the sink panicked", || self.sink.close()).and_then(|closed| closed);
+        closed.map_err(|error| error.context(format_args!("\"{}\" could not be closed", self.site)))
     }
 }
 

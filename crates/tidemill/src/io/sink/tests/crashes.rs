@@ -1,5 +1,6 @@
 //! A process that ends between any two durable steps of a sink, and another that goes on from its log.
 
+use super::quick_folder;
 use crate::{
     Time,
     base::files::{Codec, whole::read_text},
@@ -89,13 +90,13 @@ fn output(folder: &Path) -> BTreeMap<String, String> {
 
 #[test]
 fn a_crash_at_any_step_changes_nothing() {
-    let calm = tempfile::tempdir().unwrap();
+    let calm = quick_folder();
     assert!(run(calm.path(), None));
     let expected = output(calm.path());
     assert!(expected.len() > 20, "{:?}", expected.keys());
     let mut steps = 0;
     loop {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = quick_folder();
         if run(folder.path(), Some(steps + 1)) {
             break;
         }
