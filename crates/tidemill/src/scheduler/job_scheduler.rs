@@ -211,7 +211,8 @@ impl JobScheduler {
         self.start_commits()?;
         self.spawn_runners(jobs)?;
         let scheduler = self.clone();
-        *lock(&self.generator) = Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(restart, first))?);
+        *lock(&self.generator) =
+            Some(start_awaited("tidemill-generator".into(), move || scheduler.generate(restart, first))?);
         self.bus.post(StreamingStarted::new(self.graph.clock.now()));
         Ok(())
     }

@@ -146,6 +146,13 @@ fn a_long_log_stays_small_and_loses_nothing() {
         let keys = (batch * 37 % 5_000)..(batch * 37 % 5_000 + 50);
         log.done(&commit(&storage, log.epoch(), ms, &change(ms, keys.clone()))).unwrap();
         expected.extend(keys.map(|key| (key, ms)));
+        // A program has time between its batches.
+        for _ in 0..5_000 {
+            let is_due = log.shared.tail().is_due();
+            if !is_due || log.shared.stop.wait_timeout(Duration::from_millis(1)) {
+                break;
+            }
+        }
         if batch % 150 == 0 {
             drop(log);
             let (again, recovered) = open(&storage).unwrap();
