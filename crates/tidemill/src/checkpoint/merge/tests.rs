@@ -30,7 +30,7 @@ fn change(uids: &[&str], steps: &[Step]) -> StateDelta {
             match step {
                 Step::Put(time, key, value) => writer.put(Time::from_ms(*time), key, value.as_ref()).unwrap(),
                 Step::Forget(time) => writer.forget_up_to(Time::from_ms(*time)),
-                Step::Nothing => writer.from_nothing(),
+                Step::Nothing => writer.forget_all(),
             }
         }
         ((*uid).to_owned(), writer.finish())
