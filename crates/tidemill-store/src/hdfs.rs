@@ -12,7 +12,7 @@ use std::{
     fmt, io,
     sync::Arc,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -93,6 +93,15 @@ fn first_line(error: &HdfsError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
+/// The client finds some of it out itself, and hands on what the NameNode says of the rest.
+fn is_absent(error: &HdfsError) -> bool {
+    match error {
+        HdfsError::FileNotFound(_) => true,
+        HdfsError::RPCError(class, _) => class == "java.io.FileNotFoundException",
+        _ => false,
+    }
+}
+
 /// The client and what is below the root.
 struct Tree {
     client: Client,
@@ -112,21 +121,27 @@ impl Tree {
     async fn make_folders_of(&self, name: &str) -> HdfsResult<()> {
         let ends = name.match_indices('/').map(|(at, _)| &name[..at]);
         for folder in std::iter::once("").chain(ends) {
-            let is_made = self.made.lock().unwrap_or_else(PoisonError::into_inner).contains(folder);
-            if !is_made && self.exists(&self.path(folder)).await? {
-                // One that was there keeps its mode.
-            } else if !is_made {
-                self.client.mkdirs(&self.path(folder), FOLDER_MODE, true).await?;
+            if self.made().contains(folder) {
+                continue;
             }
-            self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+            let path = self.path(folder);
+            // One that was there keeps its mode.
+            if !self.exists(&path).await? {
+                self.client.mkdirs(&path, FOLDER_MODE, true).await?;
+            }
+            self.made().insert(folder.to_owned());
         }
         Ok(())
+    }
+
+    fn made(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn exists(&self, path: &str) -> HdfsResult<bool> {
         match self.client.get_file_info(path).await {
             Ok(_) => Ok(true),
-            Err(HdfsError::FileNotFound(_)) => Ok(false),
+            Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -163,7 +178,7 @@ impl Tree {
             Err(error) => Err(error),
         };
         if put.is_err() {
-            self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.made().clear();
             let _ = self.client.delete(&temporary, false).await;
         }
         put
@@ -208,14 +223,14 @@ impl Tree {
                 let bytes = reader.read_bytes(reader.remaining()).await?;
                 Ok(Some(bytes.to_vec()))
             }
-            Err(HdfsError::FileNotFound(_)) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     async fn list(&self, prefix: &str) -> HdfsResult<Vec<StoredFile>> {
         let listed = match self.client.list_status(&self.path(prefix), true).await {
-            Err(HdfsError::FileNotFound(_)) => return Ok(Vec::new()),
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
             listed => listed?,
         };
         let root = self.path("");
