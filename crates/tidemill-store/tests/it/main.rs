@@ -1,5 +1,7 @@
 //! The storages of this crate against servers that run for the tests alone.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod faults;
 mod hadoop;
 mod hdfs;
