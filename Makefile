@@ -2,19 +2,22 @@
 
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help test tools fmt lint unit tidy doc examples guard deny bench soak oracle
+.PHONY: help test tools hadoop fmt lint unit tidy doc examples guard deny bench soak oracle
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # One after the other: on two cores nothing is won by running them side by side.
 test: ## everything that has to pass before a review
-	@set -e; for step in tools fmt lint unit doc examples guard deny; do \
+	@set -e; for step in tools hadoop fmt lint unit doc examples guard deny; do \
 		echo "== make $$step"; $(MAKE) --no-print-directory $$step; \
 	done
 
 tools: ## checks that the tools are there, installs what it can
 	ci/tools.sh
+
+hadoop: ## fetches what the tests against a real HDFS need, if it is not there
+	ci/hadoop.sh
 
 fmt: ## formatting, checked only
 	$(CARGO) fmt --all --check
