@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compatibility;
+mod input_faults;
 mod input_restarts;
 mod misuse;
 mod patience;

@@ -7,7 +7,7 @@
 use crate::{
     base::{
         Data, Error, Result,
-        config::DamagedBlocks,
+        config::Unreadable,
         durable::durable_step,
         envelope::Envelope,
         keys,
@@ -171,7 +171,7 @@ pub(in crate::io) struct BlockLog {
     storage: StorageRef,
     folder: String,
     epoch: u64,
-    damaged: DamagedBlocks,
+    damaged: Unreadable,
     writing: Mutex<Writing>,
     written: Condvar,
     /// How often in a row nothing could be written.
@@ -192,7 +192,7 @@ fn folder_of(uid: &str) -> String {
 }
 
 impl BlockLog {
-    pub(super) fn new(storage: StorageRef, uid: &str, epoch: u64, damaged: DamagedBlocks) -> Self {
+    pub(super) fn new(storage: StorageRef, uid: &str, epoch: u64, damaged: Unreadable) -> Self {
         Self {
             storage,
             folder: folder_of(uid),
@@ -237,7 +237,7 @@ impl BlockLog {
         };
         let path = format!("{}/{name}", self.storage.url());
         match blocks {
-            Err(error) if self.damaged == DamagedBlocks::Skip => {
+            Err(error) if self.damaged == Unreadable::Skip => {
                 tracing::error!(file = path, %error, "stored received data is damaged, and is passed over");
                 Ok(Vec::new())
             }
