@@ -60,7 +60,7 @@ fn a_file_that_may_not_be_read_fails_its_batch_by_name_or_is_left_out() -> Resul
         for name in ["closed", "open"] {
             fs::write(folder.path().join(name), format!("{name}\n")).unwrap();
         }
-        fs::set_permissions(folder.path().join("closed"), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(folder.path().join("closed"), Permissions::from_mode(0o000)).unwrap();
         let ran = test.run(1);
         if skip {
             ran?;
@@ -87,7 +87,7 @@ fn a_folder_that_may_not_be_listed_gives_empty_batches_until_it_may() -> Result<
     let test = TestContext::new();
     let seen = lines_of(&test, &folder, FileStreamOptions::new());
     fs::write(folder.path().join("a"), "a\n").unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o000)).unwrap();
     test.run(1)?;
     fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     test.run(1)?;

@@ -4,7 +4,8 @@ use super::{
     Receiver, ReceiverLink, SharedLink,
     blocks::{BlocksRdd, Part, Piece, UnreadBlocksRdd},
     link::lock,
-    stored::{BlockLog, PickedUpTo, Place, Run, StoredFile},
+    place::{PickedUpTo, Place, Run},
+    stored::{BlockLog, StoredFile},
     supervisor::Supervisor,
 };
 use crate::{
