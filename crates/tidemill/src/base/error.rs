@@ -237,7 +237,12 @@ impl StdError for Error {
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        Error::unavailable(error.to_string()).with_source(error)
+        // EMFILE and ENFILE, which std does not name.
+        let advice = match error.raw_os_error() {
+            Some(23 | 24) => "; allow more open files (\"ulimit -n\"), or use fewer workers and receivers",
+            _ => "",
+        };
+        Error::unavailable(format!("{error}{advice}")).with_source(error)
     }
 }
 

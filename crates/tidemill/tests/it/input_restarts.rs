@@ -38,8 +38,8 @@ fn files_are_read_once_over_restarts_and_also_those_that_came_while_the_program_
     }
     read.iter_mut().for_each(|names| names.sort());
     assert_eq!(read[0], ["up 0"]);
-    for number in 1..4 {
-        assert_eq!(read[number], [format!("down {}", number - 1), format!("up {number}")]);
+    for (number, names) in read.iter().enumerate().skip(1) {
+        assert_eq!(*names, [format!("down {}", number - 1), format!("up {number}")]);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod counted;
 mod crashing;
 mod dead_letters;
 mod failures;
+mod input_faults;
 mod input_restarts;
 mod killing;
 mod misuse;

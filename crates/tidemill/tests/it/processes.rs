@@ -18,7 +18,7 @@ use tidemill::{
 const ALONE: &str = "TIDEMILL_TEST_ALONE";
 
 /// Whether this is the process of `test` alone; if not, runs one and checks that it succeeds.
-fn is_alone(test: &str) -> bool {
+pub(crate) fn is_alone(test: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
     }

@@ -68,17 +68,17 @@ impl ConfigValue for MissingFile {
     }
 }
 
-/// What happens when stored received data cannot be read again.
+/// What happens when a file that is there cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum DamagedBlocks {
-    /// The start fails, or the batch that needs it.
+pub enum Unreadable {
+    /// What needs it fails: the batch, or the start.
     Fail,
-    /// What was in the file is lost; the log says so.
+    /// What is in the file is left out; the log counts and names it.
     Skip,
 }
 
-impl ConfigValue for DamagedBlocks {
+impl ConfigValue for Unreadable {
     const UNIT: Unit = Unit::Text;
     const EXPECTED: &'static str = "\"fail\" or \"skip\"";
     fn parse(value: &str, _: Unit) -> Option<Self> {
@@ -243,7 +243,7 @@ keys! {
     RECEIVER_POOL_BYTES: u64 = bytes("tidemill.receiver.poolBytes", "256MiB");
     /// What happens when stored received data is damaged or gone: `fail` fails the start or the batch that needs it, `skip`
     /// loses what was in the file, and says so.
-    RECEIVER_DAMAGED_BLOCKS: DamagedBlocks = ConfigKey::<DamagedBlocks>::new("tidemill.receiver.damagedBlocks", "fail");
+    RECEIVER_DAMAGED_BLOCKS: Unreadable = ConfigKey::<Unreadable>::new("tidemill.receiver.damagedBlocks", "fail");
     /// How many blocks of each receiver the first batch after a start takes at most, so that a program that is still
     /// cold is not handed a mountain.
     RECEIVER_FIRST_BATCH_BLOCKS: usize = count("tidemill.receiver.firstBatchBlocks", "16");
@@ -301,6 +301,9 @@ keys! {
     /// What happens to a batch when one of its files is gone before it is read: `skip` leaves the file out and says so,
     /// `fail` fails the batch.
     FILE_STREAM_MISSING: MissingFile = ConfigKey::<MissingFile>::new("tidemill.fileStream.missingFile", "skip");
+    /// What happens to a batch when one of its files may not be read: `fail` fails the batch, `skip` leaves the file out and
+    /// says so.
+    FILE_STREAM_UNREADABLE: Unreadable = ConfigKey::<Unreadable>::new("tidemill.fileStream.unreadableFile", "fail");
     /// Whether SIGINT and SIGTERM stop a running program in an orderly way.
     SHUTDOWN_SIGNALS: bool = switch("tidemill.shutdown.signals", "true");
     /// How long a stop that a signal began may take; a little less than the 30 s after which supervisors kill.

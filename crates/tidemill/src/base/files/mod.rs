@@ -42,7 +42,7 @@ pub(crate) fn unique() -> String {
 
 /// An operation on a file that the system refused, with the path in the message.
 pub(crate) fn refused(what: &str, path: &Path, error: io::Error) -> Error {
-    Error::unavailable(format!("cannot {what} \"{}\": {error}", path.display())).with_source(error)
+    Error::from(error).context(format_args!("cannot {what} \"{}\"", path.display()))
 }
 
 /// A failed read: bytes that do not decode are the data's fault, the rest is the system's.

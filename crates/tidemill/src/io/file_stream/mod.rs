@@ -14,12 +14,16 @@ use crate::{
         DirectoryLister, DirectoryWatcher, SeenFile,
         watch::{WatcherSettings, WatcherState},
     },
-    base::{Clock, Data, Result, Time, clock::Stopwatch, config::MissingFile},
+    base::{
+        Clock, Data, Result, Time,
+        clock::Stopwatch,
+        config::{MissingFile, Unreadable},
+    },
     dstream::input::{Input, InputMemory, Slice},
     rdd::{Rdd, Session, Site},
 };
 use options::Filter;
-use read::{FileLosses, FilesRdd};
+use read::{FileLosses, FilePolicy, FilesRdd};
 use serde::{Deserialize, Serialize};
 use std::{
     path::Path,
@@ -32,7 +36,7 @@ pub(crate) struct FileInput<R> {
     directory: String,
     site: Site,
     filter: Option<Filter>,
-    missing: MissingFile,
+    policy: FilePolicy,
     batch_duration: Duration,
     clock: Arc<dyn Clock>,
     settings: WatcherSettings,
@@ -64,6 +68,7 @@ pub(crate) struct FileInputSettings {
     pub(crate) watcher: WatcherSettings,
     pub(crate) recursive: bool,
     pub(crate) missing: MissingFile,
+    pub(crate) unreadable: Unreadable,
     pub(crate) filter: Option<Filter>,
     pub(crate) batch_duration: Duration,
 }
@@ -71,7 +76,7 @@ pub(crate) struct FileInputSettings {
 impl<R> FileInput<R> {
     /// Looks at the directory: what is there now is what was there when the stream started, unless a checkpoint knows better.
     pub(crate) fn new(site: Site, settings: FileInputSettings, clock: Arc<dyn Clock>, read: R) -> Self {
-        let FileInputSettings { directory, watcher, recursive, missing, filter, batch_duration } = settings;
+        let FileInputSettings { directory, watcher, recursive, missing, unreadable, filter, batch_duration } = settings;
         let mut lister = DirectoryLister::new(directory.clone());
         if recursive {
             lister = lister.recursive();
@@ -80,7 +85,7 @@ impl<R> FileInput<R> {
             directory,
             site,
             filter,
-            missing,
+            policy: FilePolicy { missing, unreadable },
             batch_duration,
             watch: Mutex::new(Watch {
                 lister,
@@ -184,7 +189,7 @@ impl<T: Data, R: ReadFiles<T>> Input<T> for FileInput<R> {
 
     fn rdd(&self, session: &Arc<Session>, _time: Time, slice: &Slice) -> Result<Rdd<T>> {
         let FileSlice { files, .. } = slice.decode()?;
-        let node = FilesRdd::new(&files, &self.read, self.missing, &self.losses)?;
+        let node = FilesRdd::new(&files, &self.read, self.policy, &self.losses)?;
         Ok(Rdd::from_node(session, self.site, node))
     }
 
@@ -195,7 +200,7 @@ impl<T: Data, R: ReadFiles<T>> Input<T> for FileInput<R> {
                 directory = self.directory,
                 batch_time = time.as_ms(),
                 missing_files,
-                "files were gone before they were read, and are left out; see tidemill.fileStream.missingFile"
+                "files were gone or could not be read, and are left out; see tidemill.fileStream.missingFile and unreadableFile"
             );
         }
         if !lines.is_clean() {

@@ -159,6 +159,7 @@ impl FileStreamOptions {
             watcher,
             recursive: self.recursive.map_or_else(|| config.get(&keys::FILE_STREAM_RECURSIVE), Ok)?,
             missing: self.missing_file.map_or_else(|| config.get(&keys::FILE_STREAM_MISSING), Ok)?,
+            unreadable: config.get(&keys::FILE_STREAM_UNREADABLE)?,
             filter: self.filter,
             batch_duration,
         })

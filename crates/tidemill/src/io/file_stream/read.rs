@@ -9,7 +9,7 @@ use crate::{
     },
     base::{
         Data, Error, Result, Text,
-        config::MissingFile,
+        config::{MissingFile, Unreadable},
         text::{LineBlock, LineCounts, LineLimits, LineSplitter, LineTally},
     },
     rdd::{
@@ -57,15 +57,36 @@ impl FileLosses {
 pub(super) struct FilesRdd<R> {
     splits: Vec<FileSplit>,
     read: Arc<R>,
-    missing: MissingFile,
+    policy: FilePolicy,
     losses: Arc<FileLosses>,
+}
+
+/// What becomes of files that are gone or may not be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FilePolicy {
+    pub(super) missing: MissingFile,
+    pub(super) unreadable: Unreadable,
+}
+
+impl FilePolicy {
+    /// Whether a file is left out that could not be opened, and why.
+    fn passes_over(self, path: &Path, error: &Error) -> Option<&'static str> {
+        let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+        match source?.kind() {
+            io::ErrorKind::NotFound if self.missing == MissingFile::Skip && !path.exists() => {
+                Some("a file was gone before it was read")
+            }
+            io::ErrorKind::PermissionDenied if self.unreadable == Unreadable::Skip => Some("a file may not be read"),
+            _ => None,
+        }
+    }
 }
 
 impl<R> FilesRdd<R> {
     pub(super) fn new<T>(
         files: &[SeenFile],
         read: &Arc<R>,
-        missing: MissingFile,
+        policy: FilePolicy,
         losses: &Arc<FileLosses>,
     ) -> Result<Self>
     where
@@ -75,24 +96,16 @@ impl<R> FilesRdd<R> {
         for file in files {
             splits.extend(read.plan(InputFile { path: file.path.clone().into(), size_bytes: file.size_bytes })?);
         }
-        Ok(Self { splits, read: read.clone(), missing, losses: losses.clone() })
+        Ok(Self { splits, read: read.clone(), policy, losses: losses.clone() })
     }
 
-    /// A split that cannot be opened because its file is gone: no records, or the end of the task.
-    fn gone<'a, T: 'a>(&self, split: &FileSplit, error: Error, task: &TaskContext) -> Chunks<'a, T> {
-        if self.missing == MissingFile::Fail || !is_missing(&error) || split.path.exists() {
-            task.fail(error);
-        }
-        tracing::warn!(path = %split.path.display(), "a file was gone before it was read");
+    /// A split that cannot be opened: no records, or the end of the task.
+    fn unopened<'a, T: 'a>(&self, split: &FileSplit, error: Error, task: &TaskContext) -> Chunks<'a, T> {
+        let Some(why) = self.policy.passes_over(&split.path, &error) else { task.fail(error) };
+        tracing::warn!(path = %split.path.display(), %error, "{why}");
         self.losses.missing_files.fetch_add(1, Ordering::Relaxed);
         Box::new(std::iter::empty())
     }
-}
-
-/// Whether an error comes from a file that is not there.
-fn is_missing(error: &Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 impl<R: Send + Sync> Lineage for FilesRdd<R> {
@@ -113,7 +126,7 @@ impl<T: Data, R: ReadFiles<T>> RddNode<T> for FilesRdd<R> {
         let split = &self.splits[partition];
         match self.read.open(split, &self.losses, task) {
             Ok(chunks) => Box::new(chunks.map(|chunk| task.expect(chunk))),
-            Err(error) => self.gone(split, error, task),
+            Err(error) => self.unopened(split, error, task),
         }
     }
 }

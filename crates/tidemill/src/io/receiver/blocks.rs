@@ -1,6 +1,6 @@
 //! The datasets of received blocks.
 
-use super::stored::{Run, StoredFile};
+use super::{place::Run, stored::StoredFile};
 use crate::{
     base::Data,
     io::block::{BlockContent, SharedBlock},

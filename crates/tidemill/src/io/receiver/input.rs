@@ -4,7 +4,8 @@ use super::{
     Receiver, ReceiverLink, SharedLink,
     blocks::{BlocksRdd, Part, Piece, UnreadBlocksRdd},
     link::lock,
-    stored::{BlockLog, PickedUpTo, Place, Run, StoredFile},
+    place::{PickedUpTo, Place, Run},
+    stored::{BlockLog, StoredFile},
     supervisor::Supervisor,
 };
 use crate::{
@@ -239,7 +240,7 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
     fn stop(&self, deadline: &Deadline) -> bool {
         self.link.stop.raise();
         let threads = std::mem::take(&mut *lock(&self.threads));
-        let ended = threads.into_iter().fold(true, |ended, thread| join_before(thread, deadline).is_ok() && ended);
+        let ended = threads.into_iter().filter_map(|thread| join_before(thread, deadline).err()).count() == 0;
         if !ended {
             tracing::warn!(
                 receiver = lock(&self.link.report).name,

@@ -9,6 +9,7 @@
 mod blocks;
 mod input;
 mod link;
+mod place;
 mod saving;
 mod stored;
 mod supervisor;
@@ -16,7 +17,7 @@ mod supervisor;
 pub(crate) use input::{ReceiverInput, ReceiverName};
 pub use link::ReceiverLink;
 pub(crate) use link::{SealedBlocks, SharedLink};
-pub(in crate::io) use stored::Place;
+pub(in crate::io) use place::Place;
 
 use crate::base::{Data, Result};
 

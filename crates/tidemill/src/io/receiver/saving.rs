@@ -2,7 +2,8 @@
 
 use super::{
     link::{SharedLink, lock},
-    stored::{self, BlockLog, Encoded, FileId, Place, Turn},
+    place::{FileId, Place},
+    stored::{self, BlockLog, Encoded, Turn},
 };
 use crate::{
     base::{Data, Interrupt, Result},

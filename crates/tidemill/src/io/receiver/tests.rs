@@ -56,12 +56,14 @@ fn at(second: u64) -> Time {
     Time::from_ms(second * 1_000)
 }
 
+type Memory<'a> = (Option<&'a [u8]>, &'a [(Time, Slice)], &'a [Time]);
+
 /// Starts the program for the `epoch`th time: with what was remembered, what was picked since, and what of that is not done.
 fn start<T: Data, F: FnMut(&ReceiverLink<T>) -> Result<()> + Send + 'static>(
     storage: Arc<dyn Storage>,
     config: Config,
     epoch: u64,
-    memory: (Option<&[u8]>, &[(Time, Slice)], &[Time]),
+    memory: Memory<'_>,
     run: F,
 ) -> Result<Run<Does<T, F>>> {
     let context = Context::new(config.clone())?;
@@ -80,7 +82,7 @@ fn start<T: Data, F: FnMut(&ReceiverLink<T>) -> Result<()> + Send + 'static>(
     Ok(Run { input, context, pool, returned })
 }
 
-const NOTHING: (Option<&[u8]>, &[(Time, Slice)], &[Time]) = (None, &[], &[]);
+const NOTHING: Memory<'_> = (None, &[], &[]);
 
 impl<R: Receiver> Run<R> {
     /// Waits until the receiver has returned.
@@ -156,7 +158,7 @@ fn a_batch_that_runs_again_reads_its_blocks_and_what_is_done_is_deleted() -> Res
     let parts = run.input.rdd(run.context.session(), first.0, &first.1)?.num_partitions();
     drop(run);
     for epoch in 2..4 {
-        let memory: (_, &[_], &[_]) = (None, std::slice::from_ref(&first), &[first.0]);
+        let memory: Memory<'_> = (None, std::slice::from_ref(&first), &[first.0]);
         let run = start(Arc::new(storage.clone()), logged(), epoch, memory, nothing)?;
         assert_eq!(run.pick(10).1.records, 0, "nothing is picked twice");
         for _ in 0..2 {
@@ -238,7 +240,7 @@ fn blocks_of_lines_come_back_as_they_were() -> Result<()> {
     until("the block", || run.input.has_unpicked());
     let first = run.pick(1);
     drop(run.ended());
-    let memory: (_, &[_], &[_]) = (None, std::slice::from_ref(&first), &[first.0]);
+    let memory: Memory<'_> = (None, std::slice::from_ref(&first), &[first.0]);
     let run = start(Arc::new(storage), logged(), 2, memory, |_: &ReceiverLink<Text>| Ok(()))?;
     assert_eq!(run.read(&first)?, ["one", "two", "", "four"]);
     Ok(())
@@ -261,7 +263,7 @@ fn a_damaged_or_missing_file_fails_by_name_or_is_passed_over_if_so_configured() 
         if !gone {
             storage.put_if_absent(&bad, &bytes[..bytes.len() - 1])?;
         }
-        let memory: (_, &[_], &[_]) = (None, std::slice::from_ref(&first), &[first.0]);
+        let memory: Memory<'_> = (None, std::slice::from_ref(&first), &[first.0]);
         let run = start(Arc::new(storage.clone()), logged(), 2, memory, nothing)?;
         let error = run.read(&first).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Data);
