@@ -166,6 +166,7 @@ fn take(
     recovered.program = before.begun.then_some(before.program);
     let numbers = numbers(&**storage)?.into_iter().collect();
     let mut tail = Tail::new(decision.next, decision.memory, decision.manifests, numbers);
+    tail.after_note = decision.ends_in_note;
     let live: Vec<_> = tail.memory.files().map(|(name, _)| name.to_owned()).collect();
     for name in decision.needed.iter().filter(|name| !live.contains(name)) {
         tail.retire(name, name.contains("-base-"));
