@@ -69,7 +69,7 @@ struct Start {
     memory: Memory,
 }
 
-fn manifest(file: &LogFile) -> Option<(usize, &Memory)> {
+pub(super) fn manifest(file: &LogFile) -> Option<(usize, &Memory)> {
     file.entries.iter().enumerate().rev().find_map(|(at, entry)| match entry {
         LogEntry::Manifest(memory) => Some((at, &**memory)),
         _ => None,

@@ -12,6 +12,8 @@ mod delta;
 mod entry;
 mod envelope;
 mod facts;
+mod inspect;
+mod inspect_files;
 mod log;
 mod memory;
 mod merge;
@@ -21,6 +23,12 @@ mod owner;
 mod plan;
 mod state_file;
 mod tail;
+
+pub use compare::{Change, Difference, PartChange, PartKind};
+pub use inspect::{
+    CommitInfo, EpochInfo, FileInfo, FileStanding, Finding, Inspection, ManifestInfo, OperatorInfo, PartInfo,
+    ProgramInfo, Severity, SliceInfo, UnfinishedInfo,
+};
 
 pub(crate) use delta::{Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, group_of, push_entry};
 pub(crate) use log::{CheckpointLog, OpenOptions};
@@ -65,3 +73,6 @@ impl CheckpointDirectory {
         &self.storage
     }
 }
+
+#[cfg(test)]
+mod tests;
