@@ -224,3 +224,6 @@ fn read_inputs(storage: &dyn Storage, name: &str) -> Result<BTreeMap<String, Vec
     let bytes = storage.get(name)?.ok_or_else(|| unusable(&format!("\"{name}\" is missing")))?;
     envelope::unseal(Kind::Inputs, &bytes).map_err(|why| unusable(&format!("\"{name}\" cannot be read, for {why}")))
 }
+
+#[cfg(test)]
+mod tests;
