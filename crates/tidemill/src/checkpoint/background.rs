@@ -197,7 +197,7 @@ impl Shared {
     }
 
     /// Merges everything into a new base.
-    fn write_base(&self) -> Result<()> {
+    pub(super) fn write_base(&self) -> Result<()> {
         let state = self.tail().memory.state.clone();
         let first_change = state.iter().take_while(|state| state.base).count();
         let (old_base, changes) = state.split_at(first_change);

@@ -140,6 +140,16 @@ pub(crate) struct Discarded {
 
 impl Difference {
     /// Whether nothing differs.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use tidemill::{base::storage::{MemoryStorage, StorageRef}, checkpoint::Inspection};
+    /// let storage: StorageRef = Arc::new(MemoryStorage::new());
+    /// let inspection = Inspection::of(&storage)?;
+    /// assert!(inspection.difference(&inspection).is_none_or(|difference| difference.is_none()));
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
     pub fn is_none(&self) -> bool {
         self.batch_ms.0 == self.batch_ms.1 && self.parts.iter().all(|part| part.change == Change::Kept)
     }

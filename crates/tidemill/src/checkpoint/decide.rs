@@ -34,6 +34,8 @@ pub(crate) struct Decision {
     pub(crate) cut: Option<u64>,
     /// Whether the last driver ended well.
     pub(crate) closed: bool,
+    /// Whether the last file of the log holds nothing that is not elsewhere.
+    pub(crate) ends_in_note: bool,
     /// The last driver that is known.
     pub(crate) last_driver: Option<(u64, Opened)>,
     pub(crate) warnings: Vec<String>,
@@ -67,7 +69,7 @@ struct Start {
     memory: Memory,
 }
 
-fn manifest(file: &LogFile) -> Option<(usize, &Memory)> {
+pub(super) fn manifest(file: &LogFile) -> Option<(usize, &Memory)> {
     file.entries.iter().enumerate().rev().find_map(|(at, entry)| match entry {
         LogEntry::Manifest(memory) => Some((at, &**memory)),
         _ => None,
@@ -283,7 +285,9 @@ impl Deciding<'_> {
                 after_last_whole += u64::from(self.decision.last_driver.is_none());
                 continue;
             };
-            self.decision.closed |= number == self.highest && file.is_closed();
+            if number == self.highest {
+                (self.decision.closed, self.decision.ends_in_note) = (file.is_closed(), file.is_note());
+            }
             if let Some(opened) = file.opened() {
                 self.decision.last_driver = Some((file.epoch, opened.clone()));
                 break;

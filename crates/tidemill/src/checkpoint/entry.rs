@@ -64,7 +64,7 @@ pub(crate) struct Opened {
 impl LogEntry {
     /// Whether nothing is lost with it.
     pub(crate) fn is_note(&self) -> bool {
-        matches!(self, LogEntry::Manifest(_) | LogEntry::Alive)
+        matches!(self, LogEntry::Manifest(_) | LogEntry::Alive | LogEntry::Closed)
     }
 }
 
@@ -83,6 +83,10 @@ impl LogFile {
             Some(LogEntry::Opened(opened)) => Some(opened),
             _ => None,
         }
+    }
+
+    pub(crate) fn is_note(&self) -> bool {
+        self.entries.iter().all(LogEntry::is_note)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

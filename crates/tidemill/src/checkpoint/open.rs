@@ -166,6 +166,7 @@ fn take(
     recovered.program = before.begun.then_some(before.program);
     let numbers = numbers(&**storage)?.into_iter().collect();
     let mut tail = Tail::new(decision.next, decision.memory, decision.manifests, numbers);
+    tail.after_note = decision.ends_in_note;
     let live: Vec<_> = tail.memory.files().map(|(name, _)| name.to_owned()).collect();
     for name in decision.needed.iter().filter(|name| !live.contains(name)) {
         tail.retire(name, name.contains("-base-"));
@@ -223,3 +224,6 @@ fn read_inputs(storage: &dyn Storage, name: &str) -> Result<BTreeMap<String, Vec
     let bytes = storage.get(name)?.ok_or_else(|| unusable(&format!("\"{name}\" is missing")))?;
     envelope::unseal(Kind::Inputs, &bytes).map_err(|why| unusable(&format!("\"{name}\" cannot be read, for {why}")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,8 @@ pub(super) struct Tail {
     pub(super) numbers: BTreeSet<u64>,
     /// How many batches were picked in all, counted from those that were not remembered at the start.
     pub(super) picks: u64,
-    after_note: bool,
+    /// Whether the last file holds nothing that is not elsewhere.
+    pub(super) after_note: bool,
     /// What may have been stored as the next number though the storage said that it failed.
     in_doubt: Vec<(Vec<u8>, Vec<LogEntry>)>,
     /// Why nothing more is added.

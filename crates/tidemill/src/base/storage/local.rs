@@ -1,14 +1,12 @@
 //! A folder of the local disk as storage.
 
 use super::{Hold, Put, Storage, StoredFile};
-use crate::base::{Error, Result, durable::durable_step};
+use crate::base::{Error, Result, durable::durable_step, files::unique};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 const FOLDER_MODE: u32 = 0o700;
@@ -59,8 +57,7 @@ impl LocalStorage {
     }
 
     fn temporary(&self, folder: &Path) -> PathBuf {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        folder.join(format!(".tmp-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+        folder.join(format!(".tmp-{}", unique()))
     }
 
     fn store(&self, path: &Path, bytes: &[u8]) -> std::io::Result<Put> {
