@@ -310,7 +310,7 @@ impl Run {
             put_state(&self.storage, epoch, 0, time, &delta).unwrap().unwrap()
         };
         let sinks = [("out".to_owned(), vec![ms as u8])].into();
-        let commit = Commit { time, state: vec![state], sinks, dead_letters: None, dead_letter_count: ms % 2 };
+        let commit = Commit { time, state: vec![state], sinks, dead_letters: Vec::new(), dead_letter_count: ms % 2 };
         self.append(LogEntry::Done(commit.clone()), Event::Done(commit, keys));
     }
 
