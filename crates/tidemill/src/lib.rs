@@ -22,7 +22,7 @@
 #![warn(clippy::print_stdout)]
 
 pub mod base;
-mod checkpoint;
+pub mod checkpoint;
 mod context;
 mod dstream;
 pub mod engine;

@@ -1,11 +1,6 @@
 //! Programs that are aborted between any two of their durable steps.
 
-use tidemill::{
-    State, StateSpec, StreamingContext,
-    io::RollingOptions,
-    seconds,
-    testing::crash_everywhere,
-};
+use tidemill::{State, StateSpec, StreamingContext, io::RollingOptions, seconds, testing::crash_everywhere};
 
 /// Four batches of words, then silence.
 fn words() -> Vec<Vec<(String, u64)>> {
