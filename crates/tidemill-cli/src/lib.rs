@@ -1,6 +1,10 @@
 //! The `tidemill` command. One file per subcommand; this one only chooses between them.
 
+mod checkpoint;
+mod dlq;
 mod launch;
+mod output;
+mod place;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -16,6 +20,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Launch(launch::Launch),
+    #[command(subcommand)]
+    Checkpoint(checkpoint::Checkpoint),
+    #[command(subcommand)]
+    Dlq(dlq::Dlq),
 }
 
 /// What a subcommand ends with if it could not do its work at all.
@@ -41,6 +49,8 @@ impl From<tidemill::Error> for Failure {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Launch(launch) => launch.run(),
+        Command::Checkpoint(command) => command.run(),
+        Command::Dlq(command) => command.run(),
     };
     ExitCode::from(outcome.unwrap_or_else(|failure| {
         eprintln!("tidemill: {}", failure.message);

@@ -1,12 +1,14 @@
 //! Counts records by key, exactly once: reads files of `id key` lines, and writes `id key count` lines, where count is the
 //! record's number among those of its key. Arguments: IN OUT CHECKPOINT, or nothing to write files itself.
 //!
-//! Files are renamed into IN. Kill the program as often as you like: started again with the same arguments it goes on as
+//! Files are renamed into IN, before or while it runs. Kill the program as often as you like: started again with the same arguments it goes on as
 //! if nothing had happened. Names in OUT that begin with `.` or `_` are not data.
 
 use std::{fs, path::Path, process::ExitCode, thread};
 use tidemill::{
-    Error, Interrupt, Result, State, StateSpec, StreamingContext, Text, io::RollingOptions, milliseconds, seconds,
+    Error, Interrupt, Result, State, StateSpec, StreamingContext, Text,
+    io::{FileStreamOptions, RollingOptions},
+    milliseconds, seconds,
 };
 
 /// The key of a record, and its id.
@@ -27,7 +29,8 @@ fn number(key: &Text, id: Option<Text>, count: &mut State<u64>) -> String {
 
 fn program([input, output, _]: &[String; 3]) -> Result<StreamingContext> {
     let ssc = StreamingContext::local(2, milliseconds(100))?;
-    let records = ssc.text_file_stream(input.as_str()).try_map(record);
+    let records =
+        ssc.text_file_stream_with(input.as_str(), FileStreamOptions::new().new_files_only(false)).try_map(record);
     let counted = records.map_with_state(StateSpec::function(number)).uid("counts");
     counted.save_as_rolling_files(output.as_str(), RollingOptions::new().max_age(seconds(1)));
     Ok(ssc)

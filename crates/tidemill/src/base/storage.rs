@@ -8,7 +8,7 @@ mod probe;
 pub use local::LocalStorage;
 pub use memory::MemoryStorage;
 pub(crate) use open::local_path;
-pub use open::{open, redacted, register};
+pub use open::{open, open_existing, redacted, register};
 pub use probe::probe;
 
 use super::Result;

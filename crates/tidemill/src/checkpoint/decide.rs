@@ -10,10 +10,7 @@ use super::{
     memory::Memory,
 };
 use crate::base::{Error, Result};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// In how many files before the newest manifest the one before it is looked for.
 const LOOK_BACK: usize = 300;

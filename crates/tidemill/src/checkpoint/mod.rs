@@ -1,9 +1,7 @@
 //! What is remembered of a streaming program, and how a restart is decided.
 //!
-//! A log of immutable files says what every batch was given, what it changed and that it is done; [`model`] has what
-//! stands in it, [`delta`] how state is written.
-
-#![allow(dead_code, unused_imports, reason = "the rooms above are being fitted to it")]
+//! A log of immutable files says what every batch was given, what it changed and that it is done; `model` has what
+//! stands in it, `delta` how state is written. From outside a checkpoint can be looked into: [`Inspection`].
 
 mod background;
 mod compare;
@@ -13,6 +11,7 @@ mod directory;
 mod entry;
 mod envelope;
 mod facts;
+mod inspect;
 mod log;
 mod memory;
 mod merge;
@@ -23,10 +22,17 @@ mod plan;
 mod state_file;
 mod tail;
 
+pub use compare::{Change, Difference, PartChange, PartKind};
 pub(crate) use delta::{
-    BEGUN, Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, decode_record, entries_of, group_of, push_entry,
+    BEGUN, Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, decode_record, entries_of, push_entry,
 };
 pub(crate) use directory::CheckpointDirectory;
+pub(crate) use inspect::state_entries;
+pub use inspect::{
+    CommitFound, FileFound, FileStatus, Finding, Inspection, LettersFound, OperatorState, PartFound, ProgramFound,
+    Severity, StartFound,
+};
 pub(crate) use log::{CheckpointLog, OpenOptions};
 pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
+pub use owner::utc;
 pub(crate) use state_file::{load_state, put_state};

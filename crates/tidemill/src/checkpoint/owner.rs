@@ -15,7 +15,13 @@ pub(super) fn wall_now() -> Time {
 }
 
 /// Date and time of day in UTC, to the second.
-pub(crate) fn utc(time: Time) -> String {
+///
+/// # Examples
+/// ```
+/// use tidemill::{Time, checkpoint::utc};
+/// assert_eq!(utc(Time::from_ms(951_782_400_000)), "2000-02-29 00:00:00 UTC");
+/// ```
+pub fn utc(time: Time) -> String {
     let seconds = time.as_ms() / 1_000;
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);

@@ -1,9 +1,14 @@
 //! What a run of a program left: the lines of its files, and its state.
 
+use crate::{
+    base::storage::{LocalStorage, StorageRef},
+    checkpoint::state_entries,
+};
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Lines and entries with how often each is there.
@@ -63,6 +68,7 @@ fn data_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The entries of every operator at the end.
-fn state_of(_checkpoint: &Path) -> BTreeMap<String, Vec<u8>> {
-    BTreeMap::new()
+fn state_of(checkpoint: &Path) -> BTreeMap<String, Vec<u8>> {
+    let storage: StorageRef = Arc::new(LocalStorage::create(checkpoint).expect("the checkpoint of a test can be read"));
+    state_entries(&storage).expect("the state of a test can be read")
 }

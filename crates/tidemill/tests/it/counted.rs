@@ -45,6 +45,7 @@ impl Records {
         ["in", "out", "checkpoint"].map(|name| self.folder.join(name))
     }
 
+    #[allow(dead_code, reason = "the tests of two crates share this file")]
     pub(crate) fn are_left(&self) -> bool {
         self.given < RECORDS
     }

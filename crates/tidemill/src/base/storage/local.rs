@@ -51,6 +51,15 @@ impl LocalStorage {
         Ok(storage)
     }
 
+    /// Opens a folder that is there, and writes nothing.
+    pub(super) fn existing(root: impl AsRef<Path>) -> Result<Self> {
+        let root = root.as_ref();
+        let refused =
+            |error| Error::from(error).context(format!("the directory \"{}\" cannot be read", root.display()));
+        let root = fs::canonicalize(root).and_then(|root| fs::read_dir(&root).map(|_| root)).map_err(refused)?;
+        Ok(Self { url: root.display().to_string(), root })
+    }
+
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.root

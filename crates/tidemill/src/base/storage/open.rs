@@ -56,6 +56,31 @@ pub fn open(url: &str) -> Result<StorageRef> {
     if let Some(path) = local_path(url)? {
         return Ok(Arc::new(LocalStorage::create(path)?));
     }
+    open_registered(url)
+}
+
+/// As [`open`], to look at what is there: a folder of this machine is not made, and nothing is written to try it.
+///
+/// # Errors
+/// Unavailable, naming the folder, if there is none; otherwise as [`open`].
+///
+/// # Examples
+/// ```
+/// use tidemill::base::storage;
+/// let folder = tempfile::tempdir()?;
+/// let missing = folder.path().join("missing");
+/// assert!(storage::open_existing(&missing.display().to_string()).is_err());
+/// assert!(!missing.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn open_existing(url: &str) -> Result<StorageRef> {
+    match local_path(url)? {
+        Some(path) => Ok(Arc::new(LocalStorage::existing(path)?)),
+        None => open_registered(url),
+    }
+}
+
+fn open_registered(url: &str) -> Result<StorageRef> {
     let scheme = scheme(url).unwrap_or_default();
     let opener = OPENERS.read().unwrap_or_else(PoisonError::into_inner).get(&scheme).cloned();
     match opener {

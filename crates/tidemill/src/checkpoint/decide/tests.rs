@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     base::{
         ErrorKind, Time,
-        storage::{MemoryStorage, Storage, StorageRef},
+        storage::{MemoryStorage, StorageRef},
     },
     checkpoint::{
         Commit, DeltaWriter, OpenOptions, Part, Picked, Program, Recovered, Slice, StateDelta, StateSource,

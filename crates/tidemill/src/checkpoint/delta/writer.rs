@@ -161,6 +161,7 @@ impl DeltaWriter {
     }
 
     /// What was there before is not there any more.
+    #[cfg(test)]
     pub(crate) fn forget_all(&mut self) {
         self.from_nothing = true;
     }

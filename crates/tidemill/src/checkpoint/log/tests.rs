@@ -201,7 +201,6 @@ fn a_second_driver_is_refused_and_one_that_takes_over_fences_the_first() {
 struct Flaky {
     inner: MemoryStorage,
     failures: Mutex<VecDeque<bool>>,
-    fails: AtomicBool,
 }
 
 impl Storage for Flaky {
