@@ -8,7 +8,7 @@ use crate::{
     },
     checkpoint::{DeltaWriter, Part, Slice, StateDelta, StateSource, load_state, put_state},
 };
-use std::{collections::VecDeque, sync::atomic::AtomicBool};
+use std::collections::VecDeque;
 
 fn at(ms: u64) -> Time {
     Time::from_ms(ms)
