@@ -24,7 +24,7 @@ mod tail;
 
 pub use compare::{Change, Difference, PartChange, PartKind};
 pub(crate) use delta::{
-    BEGUN, Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, decode_record, entries_of, group_of, push_entry,
+    BEGUN, Delta, DeltaWriter, Entry, GROUPS, Group, StateDelta, decode_record, entries_of, push_entry,
 };
 pub(crate) use directory::CheckpointDirectory;
 pub(crate) use inspect::state_entries;

@@ -84,6 +84,7 @@ impl DeltaWriter {
     }
 
     /// What was there before is not there any more.
+    #[cfg(test)]
     pub(crate) fn from_nothing(&mut self) {
         self.from_nothing = true;
     }

@@ -8,7 +8,7 @@ use crate::{
     },
     checkpoint::{DeltaWriter, Part, Slice, StateDelta, StateSource, load_state, put_state},
 };
-use std::{collections::VecDeque, sync::atomic::AtomicBool};
+use std::collections::VecDeque;
 
 fn at(ms: u64) -> Time {
     Time::from_ms(ms)
@@ -194,7 +194,6 @@ fn a_second_driver_is_refused_and_one_that_takes_over_fences_the_first() {
 struct Flaky {
     inner: MemoryStorage,
     failures: Mutex<VecDeque<bool>>,
-    fails: AtomicBool,
 }
 
 impl Storage for Flaky {
