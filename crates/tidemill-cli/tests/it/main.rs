@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod checkpoint;
 mod cluster;
 #[path = "../../../tidemill/tests/it/counted.rs"]
 mod counted;
+mod dlq;
 mod launch;
 mod lost;
 mod programs;
