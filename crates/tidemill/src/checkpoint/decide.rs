@@ -120,12 +120,12 @@ impl Deciding<'_> {
         }
         let start = match chosen {
             Some(start) => start,
-            None => self.from_the_beginning()?,
+            None => self.beginning()?,
         };
         self.go_on(start, older)
     }
 
-    fn from_the_beginning(&self) -> Result<Start> {
+    fn beginning(&self) -> Result<Start> {
         let first = self.facts.numbers().first().copied().unwrap_or_default();
         let begins = matches!(self.facts.log(1)?, Found::Whole(file) if file.opened().is_some());
         if begins {

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports, reason = "the rooms above are being fitted to it")]
 
+mod append;
 mod background;
 mod compare;
 mod decide;
