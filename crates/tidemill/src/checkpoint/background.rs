@@ -109,14 +109,14 @@ impl Shared {
             (tail.is_due(), plan::base_is_due(&tail.memory.state))
         };
         if base_is_due {
-            // The base before the present one goes before there is a third.
-            if !self.tail().has_one_base() {
-                self.write_manifest(&[])?;
+            // What only the older manifest needs goes before there is more.
+            for _ in 0..2 {
+                if !self.tail().is_light() {
+                    self.write_manifest(&[])?;
+                }
             }
-            if self.tail().has_one_base() {
-                self.write_base()?;
-                return self.write_manifest(&[]);
-            }
+            self.write_base()?;
+            return self.write_manifest(&[]);
         }
         if is_due { self.write_manifest(&[]) } else { Ok(()) }
     }

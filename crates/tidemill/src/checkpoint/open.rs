@@ -22,7 +22,7 @@ use crate::base::{
 use crossbeam_channel::Sender;
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher, RandomState},
     sync::{Mutex, atomic::AtomicU64},
     time::Duration,
@@ -169,9 +169,9 @@ fn prepare(
     let numbers = numbers(&**storage)?.into_iter().collect();
     let mut tail = Tail::new(decision.next, decision.memory, decision.manifests, numbers);
     tail.after_note = decision.ends_in_note;
-    let live: Vec<_> = tail.memory.files().map(|(name, _)| name.to_owned()).collect();
-    for name in decision.needed.iter().filter(|name| !live.contains(name)) {
-        tail.retire(name, name.contains("-base-"));
+    let live: BTreeSet<_> = tail.memory.files().map(|(name, _)| name.to_owned()).collect();
+    for (name, bytes) in decision.needed.iter().filter(|(name, _)| !live.contains(*name)) {
+        tail.retire(name, *bytes);
     }
     let mut entries = vec![opened.clone()];
     if decision.cut.is_some() {

@@ -25,7 +25,7 @@ pub(super) struct Driver {
 #[derive(Clone, Debug)]
 pub(super) struct Retired {
     pub(super) name: String,
-    pub(super) base: bool,
+    pub(super) bytes: u64,
     /// The first manifest that does without it.
     pub(super) gone_at: Option<u64>,
 }
@@ -191,36 +191,37 @@ impl Tail {
     pub(super) fn is_due(&self) -> bool {
         let (base, changes) = plan::bytes_of_base_and_changes(&self.memory.state);
         let limit = MANIFEST_BYTES.max(base / 16);
-        // With the next manifest a base that is not the present one can go.
-        let base_goes = !self.has_one_base() && changes >= limit;
-        self.files_since >= MANIFEST_FILES || self.bytes_since >= limit || base_goes
+        // With the next manifest much of what is kept can go.
+        let much_goes = !self.is_light() && changes >= limit;
+        self.files_since >= MANIFEST_FILES || self.bytes_since >= limit || much_goes
     }
 
-    /// Whether no manifest names a base that is not the present one.
-    pub(super) fn has_one_base(&self) -> bool {
-        self.retired.iter().all(|retired| !retired.base)
+    /// Whether little is kept for the older manifest alone, so that there is room for a new base.
+    pub(super) fn is_light(&self) -> bool {
+        let (base, changes) = plan::bytes_of_base_and_changes(&self.memory.state);
+        self.retired.iter().map(|retired| retired.bytes).sum::<u64>() <= (base + changes) / 3
     }
 
-    pub(super) fn retire(&mut self, name: &str, base: bool) {
-        self.retired.push(Retired { name: name.to_owned(), base, gone_at: None });
+    pub(super) fn retire(&mut self, name: &str, bytes: u64) {
+        self.retired.push(Retired { name: name.to_owned(), bytes, gone_at: None });
     }
 
     /// Puts what was merged in the place of what it was made of.
     pub(super) fn replace_state(&mut self, range: Range<usize>, merged: Vec<StateRef>) {
         let replaced: Vec<_> = self.memory.state.splice(range, merged).collect();
         for old in replaced {
-            if let Some((name, _)) = old.source.file() {
-                self.retire(name, old.base);
+            if let Some((name, bytes)) = old.source.file() {
+                self.retire(name, bytes);
             }
         }
     }
 
     /// What the inputs remember once `picks` batches were picked.
     pub(super) fn replace_inputs(&mut self, inputs: InputsSource, picks: u64) {
-        if let InputsSource::File { name, .. } = std::mem::replace(&mut self.memory.inputs, inputs) {
+        if let InputsSource::File { name, bytes } = std::mem::replace(&mut self.memory.inputs, inputs) {
             let is_same = matches!(&self.memory.inputs, InputsSource::File { name: new, .. } if *new == name);
             if !is_same {
-                self.retire(&name, false);
+                self.retire(&name, bytes);
             }
         }
         let since = &mut self.memory.picked_since;

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use proptest::prelude::*;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What a driver does, or what is done to its files.
 #[derive(Clone, Debug)]
@@ -406,13 +406,8 @@ impl Run {
             }
             Op::Manifest => self.manifest(&[]),
             Op::Base => {
-                if !self.shared.tail().has_one_base() {
-                    self.manifest(&[]);
-                }
-                if self.shared.tail().has_one_base() {
-                    self.shared.write_base().unwrap();
-                    self.manifest(&[]);
-                }
+                self.shared.write_base().unwrap();
+                self.manifest(&[]);
             }
             Op::Restart { closed, damage } => {
                 if *closed {
