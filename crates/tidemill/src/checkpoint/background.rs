@@ -2,6 +2,7 @@
 
 use super::{
     StateDelta,
+    append::Turns,
     entry::{INPUTS, LogEntry, STATE, epoch_of, log_name, time_of},
     envelope::{self, Kind},
     facts::{Found, read_log},
@@ -13,7 +14,7 @@ use super::{
     {GROUPS, StateSource},
 };
 use crate::base::{Error, ErrorKind, Interrupt, Result, durable::durable_step, storage::StorageRef};
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender};
 use rapidhash::v3::rapidhash_v3;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub(super) storage: StorageRef,
     pub(super) driver: Driver,
     pub(super) tail: Mutex<Tail>,
+    /// Whose turn it is to add to the log.
+    pub(super) turns: Turns,
     pub(super) fresh: Mutex<Option<Fresh>>,
     /// How often inputs are asked what they remember, in batches.
     pub(super) inputs_every: AtomicU64,
@@ -80,18 +83,6 @@ impl Shared {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an entry; how many batches were picked up to it.
-    pub(super) fn append(&self, entry: LogEntry) -> Result<u64> {
-        let mut tail = self.tail();
-        tail.append(&*self.storage, self.driver, vec![entry])?;
-        if (tail.is_due() || plan::base_is_due(&tail.memory.state))
-            && let Err(TrySendError::Disconnected(())) = self.wake.try_send(())
-        {
-            tracing::debug!("the background of the checkpoint has ended");
-        }
-        Ok(tail.picks)
-    }
-
     /// The loop of the background's thread, until it is to stop or another driver has taken over.
     pub(super) fn run(&self, woken: &Receiver<()>) {
         let beat = self.heartbeat.unwrap_or(Duration::from_secs(3_600));
@@ -118,16 +109,16 @@ impl Shared {
             (tail.is_due(), plan::base_is_due(&tail.memory.state))
         };
         if base_is_due {
-            // The base before the present one goes before there is a third.
-            if !self.tail().has_one_base() {
-                self.write_manifest(Vec::new())?;
+            // What only the older manifest needs goes before there is more.
+            for _ in 0..2 {
+                if !self.tail().is_light() {
+                    self.write_manifest(&[])?;
+                }
             }
-            if self.tail().has_one_base() {
-                self.write_base()?;
-                return self.write_manifest(Vec::new());
-            }
+            self.write_base()?;
+            return self.write_manifest(&[]);
         }
-        if is_due { self.write_manifest(Vec::new()) } else { Ok(()) }
+        if is_due { self.write_manifest(&[]) } else { Ok(()) }
     }
 
     fn beat(&self) -> Result<()> {
@@ -137,16 +128,14 @@ impl Shared {
     }
 
     /// Writes a manifest, followed by these entries; then what only older ones named is deleted.
-    pub(super) fn write_manifest(&self, then: Vec<LogEntry>) -> Result<()> {
+    pub(super) fn write_manifest(&self, then: &[LogEntry]) -> Result<()> {
         self.merge_changes()?;
         self.write_inputs()?;
         durable_step("log: before a manifest");
-        {
-            let mut tail = self.tail();
-            let manifest = LogEntry::Manifest(Box::new(tail.memory.clone()));
-            let entries = std::iter::once(manifest).chain(then).collect();
-            tail.append(&*self.storage, self.driver, entries)?;
-        }
+        self.append_all(|memory| {
+            let manifest = LogEntry::Manifest(Box::new(memory.clone()));
+            std::iter::once(manifest).chain(then.iter().cloned()).collect()
+        })?;
         durable_step("log: a manifest is written");
         self.kept().manifests += 1;
         self.collect();
@@ -322,7 +311,7 @@ impl Shared {
             let tail = self.tail();
             (tail.needed(), tail.memory.last_done)
         };
-        for file in found.iter().filter(|file| !needed.contains_key(&file.name)) {
+        for file in found.iter().filter(|file| !needed.contains(&file.name)) {
             let epoch = epoch_of(&file.name);
             let is_of_ended_batch = || time_of(&file.name).is_some_and(|time| Some(time) < last_done);
             let is_garbage = epoch

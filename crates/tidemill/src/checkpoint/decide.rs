@@ -10,7 +10,7 @@ use super::{
     memory::Memory,
 };
 use crate::base::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// In how many files before the newest manifest the one before it is looked for.
 const LOOK_BACK: usize = 300;
@@ -25,8 +25,8 @@ pub(crate) struct Decision {
     pub(crate) epoch: u64,
     /// The numbers of the manifests that can be gone on from, the newest last; two at the most.
     pub(crate) manifests: Vec<u64>,
-    /// Files that are needed to go on from the older of them.
-    pub(crate) needed: BTreeSet<String>,
+    /// Files that are needed to go on from the older of them, with their lengths.
+    pub(crate) needed: BTreeMap<String, u64>,
     /// Where belief ends: the first number that is not believed.
     pub(crate) cut: Option<u64>,
     /// Whether the last driver ended well.
@@ -117,12 +117,12 @@ impl Deciding<'_> {
         }
         let start = match chosen {
             Some(start) => start,
-            None => self.from_the_beginning()?,
+            None => self.beginning()?,
         };
         self.go_on(start, older)
     }
 
-    fn from_the_beginning(&self) -> Result<Start> {
+    fn beginning(&self) -> Result<Start> {
         let first = self.facts.numbers().first().copied().unwrap_or_default();
         let begins = matches!(self.facts.log(1)?, Found::Whole(file) if file.opened().is_some());
         if begins {
@@ -156,7 +156,7 @@ impl Deciding<'_> {
     fn go_on(&mut self, start: Start, older: Option<(u64, Memory)>) -> Result<()> {
         let from = older.as_ref().map_or(start.number, |(number, _)| *number);
         let oldest = older.as_ref().map_or(&start.memory, |(_, memory)| memory);
-        self.decision.needed = oldest.files().map(|(name, _)| name.to_owned()).collect();
+        self.decision.needed = oldest.files().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
         if start.entries > 0 {
             self.decision.manifests.extend(older.map(|(number, _)| number));
             self.decision.manifests.push(start.number);
@@ -230,7 +230,7 @@ impl Deciding<'_> {
     fn need(&mut self, entry: &LogEntry) {
         let LogEntry::Done(commit) = entry else { return };
         let files = commit.state.iter().filter_map(|source| source.file());
-        self.decision.needed.extend(files.map(|(name, _)| name.to_owned()));
+        self.decision.needed.extend(files.map(|(name, bytes)| (name.to_owned(), bytes)));
     }
 
     /// What the entries between two manifests name is needed as long as the older one is.
@@ -239,7 +239,7 @@ impl Deciding<'_> {
             if let Found::Whole(file) = self.facts.log(number)? {
                 file.entries.iter().for_each(|entry| self.need(entry));
                 if let Some((_, memory)) = manifest(&file) {
-                    self.decision.needed.extend(memory.files().map(|(name, _)| name.to_owned()));
+                    self.decision.needed.extend(memory.files().map(|(name, bytes)| (name.to_owned(), bytes)));
                 }
             }
         }

@@ -111,7 +111,7 @@ impl CheckpointLog {
     pub(crate) fn close(&self) {
         self.end_background();
         if self.shared.tail().stopped.is_none() {
-            if let Err(error) = self.shared.write_manifest(vec![LogEntry::Closed]) {
+            if let Err(error) = self.shared.write_manifest(&[LogEntry::Closed]) {
                 tracing::warn!(checkpoint = self.shared.storage.url(), %error, "the checkpoint could not be closed; the next start reads more of it");
             }
             let closed = Error::closed("the checkpoint was closed with the program");

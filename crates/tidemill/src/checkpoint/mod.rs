@@ -3,6 +3,7 @@
 //! A log of immutable files says what every batch was given, what it changed and that it is done; `model` has what
 //! stands in it, `delta` how state is written. From outside a checkpoint can be looked into: [`Inspection`].
 
+mod append;
 mod background;
 mod compare;
 mod decide;

@@ -2,6 +2,7 @@
 
 use super::{
     OpenOptions, Program, Recovered,
+    append::Turns,
     background::{INPUTS_EVERY, Shared},
     compare::{Discarded, compare},
     decide::{Decision, decide},
@@ -21,7 +22,7 @@ use crate::base::{
 use crossbeam_channel::Sender;
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher, RandomState},
     sync::{Mutex, atomic::AtomicU64},
     time::Duration,
@@ -52,23 +53,24 @@ pub(super) fn open(storage: &StorageRef, program: Program, options: &OpenOptions
         if !locks && !options.take_over {
             watch(&**storage, &decision, options.lease)?;
         }
-        let taken = take(storage, &program, options, &owner, decision);
-        match taken {
+        let (driver, tail, opened, recovered) = prepare(storage, &program, options, &owner, decision)?;
+        let shared = Shared {
+            storage: storage.clone(),
+            driver,
+            tail: Mutex::new(tail),
+            turns: Turns::default(),
+            fresh: Mutex::default(),
+            inputs_every: AtomicU64::new(INPUTS_EVERY),
+            wake: wake.clone(),
+            stop: Interrupt::new(),
+            heartbeat: (!locks && !options.lease.is_zero()).then(|| options.lease / 3),
+            kept: Mutex::default(),
+        };
+        match shared.append_all(|_| opened.clone()) {
             Err(error) if error.kind() == ErrorKind::Closed && options.take_over && look < LOOKS => look += 1,
             Err(error) => return Err(error),
-            Ok((driver, tail, recovered)) => {
-                let heartbeat = (!locks && !options.lease.is_zero()).then(|| options.lease / 3);
-                let shared = Shared {
-                    storage: storage.clone(),
-                    driver,
-                    tail: Mutex::new(tail),
-                    fresh: Mutex::default(),
-                    inputs_every: AtomicU64::new(INPUTS_EVERY),
-                    wake,
-                    stop: Interrupt::new(),
-                    heartbeat,
-                    kept: Mutex::default(),
-                };
+            Ok(_) => {
+                durable_step("log: a driver has taken the checkpoint");
                 return Ok(Opening { shared, hold, recovered });
             }
         }
@@ -141,14 +143,14 @@ fn refuse_leftovers(storage: &dyn Storage) -> Result<()> {
     Ok(())
 }
 
-/// Compares the programs and logs the start of this one.
-fn take(
+/// Compares the programs; what is to be logged of the start of this one.
+fn prepare(
     storage: &StorageRef,
     program: &Program,
     options: &OpenOptions,
     owner: &str,
     decision: Decision,
-) -> Result<(Driver, Tail, Recovered)> {
+) -> Result<(Driver, Tail, Vec<LogEntry>, Recovered)> {
     let mut before = decision.memory.clone();
     before.settle();
     let discarded = fit(storage.url(), &before, program, &options.discard)?;
@@ -167,9 +169,9 @@ fn take(
     let numbers = numbers(&**storage)?.into_iter().collect();
     let mut tail = Tail::new(decision.next, decision.memory, decision.manifests, numbers);
     tail.after_note = decision.ends_in_note;
-    let live: Vec<_> = tail.memory.files().map(|(name, _)| name.to_owned()).collect();
-    for name in decision.needed.iter().filter(|name| !live.contains(name)) {
-        tail.retire(name, name.contains("-base-"));
+    let live: BTreeSet<_> = tail.memory.files().map(|(name, _)| name.to_owned()).collect();
+    for (name, bytes) in decision.needed.iter().filter(|(name, _)| !live.contains(*name)) {
+        tail.retire(name, *bytes);
     }
     let mut entries = vec![opened.clone()];
     if decision.cut.is_some() {
@@ -178,9 +180,7 @@ fn take(
         memory.apply(&opened)?;
         entries.push(LogEntry::Manifest(Box::new(memory)));
     }
-    tail.append(&**storage, driver, entries)?;
-    durable_step("log: a driver has taken the checkpoint");
-    Ok((driver, tail, recovered))
+    Ok((driver, tail, entries, recovered))
 }
 
 /// Tells the difference between the programs and what has to go.

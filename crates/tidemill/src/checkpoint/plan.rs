@@ -23,10 +23,15 @@ fn bytes_of(state: &[StateRef]) -> u64 {
     state.iter().map(|state| state.source.bytes()).sum()
 }
 
+pub(super) fn bytes_of_base_and_changes(state: &[StateRef]) -> (u64, u64) {
+    let (base, changes) = state.split_at(base_of(state));
+    (bytes_of(base), bytes_of(changes))
+}
+
 /// Whether all of it should become a new base.
 pub(super) fn base_is_due(state: &[StateRef]) -> bool {
-    let (base, changes) = state.split_at(base_of(state));
-    bytes_of(changes) > CHANGES_BYTES.max(bytes_of(base) / 4)
+    let (base, changes) = bytes_of_base_and_changes(state);
+    changes > CHANGES_BYTES.max(base / 4)
 }
 
 /// The changes to merge into one before a manifest is written.

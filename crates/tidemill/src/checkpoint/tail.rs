@@ -4,18 +4,13 @@ use super::{
     entry::{LogEntry, LogFile, log_name},
     envelope::Unreadable,
     memory::{InputsSource, Memory, StateRef},
+    plan,
 };
-use crate::base::{
-    Error, Result,
-    clock::Stopwatch,
-    storage::{Put, Storage},
-};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+use crate::base::{Error, Result, clock::Stopwatch};
+use std::{collections::BTreeSet, ops::Range};
 
-/// After so many files of the log a manifest is written, or after so many bytes, or an eighth of the state if that is more.
+/// After so many files of the log a manifest is written, or after so many bytes, or a sixteenth of the state if that is
+/// more.
 const MANIFEST_FILES: u64 = 64;
 const MANIFEST_BYTES: u64 = 128 * 1024;
 
@@ -30,7 +25,7 @@ pub(super) struct Driver {
 #[derive(Clone, Debug)]
 pub(super) struct Retired {
     pub(super) name: String,
-    pub(super) base: bool,
+    pub(super) bytes: u64,
     /// The first manifest that does without it.
     pub(super) gone_at: Option<u64>,
 }
@@ -51,6 +46,8 @@ pub(super) struct Tail {
     pub(super) after_note: bool,
     /// What may have been stored as the next number though the storage said that it failed.
     in_doubt: Vec<(Vec<u8>, Vec<LogEntry>)>,
+    /// What was found to be stored after all, but not told to who added it.
+    unclaimed: Vec<Vec<LogEntry>>,
     /// Why nothing more is added.
     pub(super) stopped: Option<Error>,
     pub(super) files_since: u64,
@@ -70,6 +67,7 @@ impl Tail {
             numbers,
             after_note: false,
             in_doubt: Vec::new(),
+            unclaimed: Vec::new(),
             stopped: None,
             files_since,
             bytes_since: 0,
@@ -77,62 +75,62 @@ impl Tail {
         }
     }
 
-    /// Adds a file with these entries.
-    ///
-    /// # Errors
-    /// Closed, now and ever after, if another driver has the number; Unavailable, and then the file may be there or not:
-    /// with the next call that is found out.
-    pub(super) fn append(&mut self, storage: &dyn Storage, driver: Driver, entries: Vec<LogEntry>) -> Result<()> {
-        loop {
-            if let Some(error) = &self.stopped {
-                return Err(error.clone());
-            }
-            let (epoch, nonce) = (driver.epoch, driver.nonce);
-            let (after_note, kept_from) = (self.after_note, self.kept_from(&entries));
-            let file = LogFile { epoch, nonce, after_note, kept_from, entries: entries.clone() };
-            let bytes = file.encode()?;
-            match storage.put_if_absent(&log_name(self.next), &bytes) {
-                Ok(Put::Stored) => return self.took(&entries, bytes.len()),
-                Ok(Put::Exists) if self.settle_doubt(storage, &bytes, &entries)? => return Ok(()),
-                Ok(Put::Exists) => {}
-                Err(error) => {
-                    if self.in_doubt.iter().all(|(in_doubt, _)| *in_doubt != bytes) {
-                        self.in_doubt.push((bytes, entries));
-                    }
-                    return Err(error);
-                }
-            }
+    /// Number and bytes of the next file, with these entries.
+    pub(super) fn file_of(&self, driver: Driver, entries: &[LogEntry]) -> Result<(u64, Vec<u8>)> {
+        let (epoch, nonce) = (driver.epoch, driver.nonce);
+        let (after_note, kept_from) = (self.after_note, self.kept_from(entries));
+        let file = LogFile { epoch, nonce, after_note, kept_from, entries: entries.to_vec() };
+        Ok((self.next, file.encode()?))
+    }
+
+    /// The storage said that the next file could not be stored: it may be there all the same.
+    pub(super) fn doubt(&mut self, bytes: Vec<u8>, entries: Vec<LogEntry>) {
+        if self.in_doubt.iter().all(|(in_doubt, _)| *in_doubt != bytes) {
+            self.in_doubt.push((bytes, entries));
         }
     }
 
-    /// The next number is taken already: if by one of the files in doubt, that is taken in now. Whether it was this one.
-    fn settle_doubt(&mut self, storage: &dyn Storage, bytes: &[u8], entries: &[LogEntry]) -> Result<bool> {
-        let found = storage.get(&log_name(self.next))?;
-        if found.as_deref() == Some(bytes) {
-            self.took(entries, bytes.len())?;
-            return Ok(true);
-        }
-        let stored = self.in_doubt.iter().position(|(in_doubt, _)| Some(in_doubt) == found.as_ref());
+    /// The next number is taken already, by what was found: if that is one of the files in doubt, it is taken in now.
+    ///
+    /// # Errors
+    /// Closed, now and ever after, if it is another driver's.
+    pub(super) fn settle_doubt(&mut self, url: &str, found: Option<&[u8]>) -> Result<()> {
+        let stored = self.in_doubt.iter().position(|(in_doubt, _)| Some(in_doubt.as_slice()) == found);
         let Some(stored) = stored else {
-            let error = self.fenced(storage, found.as_deref());
+            let error = self.fenced(url, found);
             self.stopped = Some(error.clone());
             return Err(error);
         };
         let (bytes, entries) = self.in_doubt.swap_remove(stored);
         self.took(&entries, bytes.len())?;
-        if let Some(LogEntry::Done(commit)) = entries.iter().find(|entry| matches!(entry, LogEntry::Done(_))) {
-            // The program took it for failed, and has undone what the log says is done.
-            self.stopped = Some(Error::closed(format!(
-                "the batch of {} was logged as done though the storage \"{}\" said that it failed; start the program \
-                 again, it goes on after that batch",
-                commit.time,
-                storage.url()
-            )));
+        if !entries.iter().any(LogEntry::is_note) {
+            self.unclaimed.push(entries);
         }
-        Ok(false)
+        Ok(())
     }
 
-    fn fenced(&self, storage: &dyn Storage, found: Option<&[u8]>) -> Error {
+    /// Whether these entries are in the log already, from a try that seemed to fail.
+    ///
+    /// # Errors
+    /// Why nothing more is added: Closed, now and ever after, if a batch is said to have failed that the log says is done.
+    pub(super) fn claim(&mut self, url: &str, entries: &[LogEntry]) -> Result<bool> {
+        if let [LogEntry::Failed { time, .. }] = entries
+            && self.unclaimed.iter().flatten().any(|entry| matches!(entry, LogEntry::Done(done) if done.time == *time))
+        {
+            self.stopped.get_or_insert(Error::closed(format!(
+                "the batch of {time} was logged as done though the storage \"{url}\" said that it failed; start the \
+                 program again, it goes on after that batch"
+            )));
+        }
+        if let Some(error) = &self.stopped {
+            return Err(error.clone());
+        }
+        let claimed = self.unclaimed.iter().position(|unclaimed| unclaimed == entries);
+        claimed.map(|at| self.unclaimed.swap_remove(at));
+        Ok(claimed.is_some())
+    }
+
+    fn fenced(&self, url: &str, found: Option<&[u8]>) -> Error {
         let name = log_name(self.next);
         let who = match found.map(LogFile::decode) {
             Some(Ok(file)) => {
@@ -144,8 +142,7 @@ impl Tail {
             None => format!("unknown, for \"{name}\" is gone"),
         };
         Error::closed(format!(
-            "another driver has taken over the checkpoint \"{}\" ({who}); this one commits nothing more",
-            storage.url()
+            "another driver has taken over the checkpoint \"{url}\" ({who}); this one commits nothing more"
         ))
     }
 
@@ -161,7 +158,8 @@ impl Tail {
         self.manifests.first().copied().filter(|_| self.manifests.len() > 1)
     }
 
-    fn took(&mut self, entries: &[LogEntry], bytes: usize) -> Result<()> {
+    /// The next file is stored.
+    pub(super) fn took(&mut self, entries: &[LogEntry], bytes: usize) -> Result<()> {
         let number = self.next;
         self.in_doubt.clear();
         self.next += 1;
@@ -191,35 +189,39 @@ impl Tail {
 
     /// Whether a manifest should be written.
     pub(super) fn is_due(&self) -> bool {
-        let base: u64 = self.memory.state.iter().filter(|state| state.base).map(|state| state.source.bytes()).sum();
-        self.files_since >= MANIFEST_FILES || self.bytes_since >= MANIFEST_BYTES.max(base / 8)
+        let (base, changes) = plan::bytes_of_base_and_changes(&self.memory.state);
+        let limit = MANIFEST_BYTES.max(base / 16);
+        // With the next manifest much of what is kept can go.
+        let much_goes = !self.is_light() && changes >= limit;
+        self.files_since >= MANIFEST_FILES || self.bytes_since >= limit || much_goes
     }
 
-    /// Whether no manifest names a base that is not the present one.
-    pub(super) fn has_one_base(&self) -> bool {
-        self.retired.iter().all(|retired| !retired.base)
+    /// Whether little is kept for the older manifest alone, so that there is room for a new base.
+    pub(super) fn is_light(&self) -> bool {
+        let (base, changes) = plan::bytes_of_base_and_changes(&self.memory.state);
+        self.retired.iter().map(|retired| retired.bytes).sum::<u64>() <= (base + changes) / 3
     }
 
-    pub(super) fn retire(&mut self, name: &str, base: bool) {
-        self.retired.push(Retired { name: name.to_owned(), base, gone_at: None });
+    pub(super) fn retire(&mut self, name: &str, bytes: u64) {
+        self.retired.push(Retired { name: name.to_owned(), bytes, gone_at: None });
     }
 
     /// Puts what was merged in the place of what it was made of.
     pub(super) fn replace_state(&mut self, range: Range<usize>, merged: Vec<StateRef>) {
         let replaced: Vec<_> = self.memory.state.splice(range, merged).collect();
         for old in replaced {
-            if let Some((name, _)) = old.source.file() {
-                self.retire(name, old.base);
+            if let Some((name, bytes)) = old.source.file() {
+                self.retire(name, bytes);
             }
         }
     }
 
     /// What the inputs remember once `picks` batches were picked.
     pub(super) fn replace_inputs(&mut self, inputs: InputsSource, picks: u64) {
-        if let InputsSource::File { name, .. } = std::mem::replace(&mut self.memory.inputs, inputs) {
+        if let InputsSource::File { name, bytes } = std::mem::replace(&mut self.memory.inputs, inputs) {
             let is_same = matches!(&self.memory.inputs, InputsSource::File { name: new, .. } if *new == name);
             if !is_same {
-                self.retire(&name, false);
+                self.retire(&name, bytes);
             }
         }
         let since = &mut self.memory.picked_since;
@@ -237,8 +239,8 @@ impl Tail {
     }
 
     /// Every file of state or inputs that a manifest or the log names, as far as it is needed.
-    pub(super) fn needed(&self) -> BTreeMap<String, ()> {
+    pub(super) fn needed(&self) -> BTreeSet<String> {
         let live = self.memory.files().map(|(name, _)| name.to_owned());
-        live.chain(self.retired.iter().map(|retired| retired.name.clone())).map(|name| (name, ())).collect()
+        live.chain(self.retired.iter().map(|retired| retired.name.clone())).collect()
     }
 }

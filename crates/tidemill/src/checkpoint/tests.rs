@@ -120,7 +120,8 @@ fn contents(storage: &dyn Storage) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn the_fixtures_are_what_is_written_today() {
-    let writers: [(&str, fn(&dyn Storage)); 3] = [
+    type Writer = fn(&dyn Storage);
+    let writers: [(&str, Writer); 3] = [
         ("checkpoint-v1", |storage| write(storage, "counts")),
         ("checkpoint-v1-other", |storage| write(storage, "sums")),
         ("checkpoint-newer", |storage| {

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 use proptest::prelude::*;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What a driver does, or what is done to its files.
 #[derive(Clone, Debug)]
@@ -314,7 +314,7 @@ impl Run {
         self.append(LogEntry::Done(commit.clone()), Event::Done(commit, keys));
     }
 
-    fn manifest(&mut self, then: Vec<LogEntry>) {
+    fn manifest(&mut self, then: &[LogEntry]) {
         if let Some((at, told)) = self.told.take() {
             self.model.believed.insert(at, Event::Remembered(told));
         }
@@ -404,19 +404,14 @@ impl Run {
                     Some(Fresh { inputs: [("in".to_owned(), told.clone())].into(), picks });
                 self.told = Some((self.model.believed.len(), told));
             }
-            Op::Manifest => self.manifest(Vec::new()),
+            Op::Manifest => self.manifest(&[]),
             Op::Base => {
-                if !self.shared.tail().has_one_base() {
-                    self.manifest(Vec::new());
-                }
-                if self.shared.tail().has_one_base() {
-                    self.shared.write_base().unwrap();
-                    self.manifest(Vec::new());
-                }
+                self.shared.write_base().unwrap();
+                self.manifest(&[]);
             }
             Op::Restart { closed, damage } => {
                 if *closed {
-                    self.manifest(vec![LogEntry::Closed]);
+                    self.manifest(&[LogEntry::Closed]);
                 }
                 self.hold = None;
                 damage.iter().for_each(|(which, harm)| self.harm(*which, *harm));

@@ -249,6 +249,32 @@ fn an_entry_whose_answer_was_lost_is_neither_lost_nor_doubled() {
 }
 
 #[test]
+fn what_others_add_in_between_does_no_harm() {
+    for stored in [true, false] {
+        let flaky = Arc::new(Flaky::default());
+        let storage: StorageRef = flaky.clone();
+        let (log, _) = open(&storage).unwrap();
+        log.picked(&picked(100)).unwrap();
+        flaky.failures.lock().unwrap().push_back(stored);
+        let done = commit(&storage, 1, 100, &change(100, 0..3));
+        log.done(&done).unwrap_err();
+        log.picked(&picked(200)).unwrap();
+        log.done(&done).unwrap();
+        flaky.failures.lock().unwrap().push_back(stored);
+        log.picked(&picked(300)).unwrap_err();
+        // A manifest holds what was stored after all.
+        log.shared.write_manifest(&[]).unwrap();
+        log.picked(&picked(300)).unwrap();
+        assert_eq!(storage.list("log").unwrap().len(), 6);
+        drop(log);
+        let (_, recovered) = open(&storage).unwrap();
+        assert_eq!((recovered.last_done, recovered.unfinished), (Some(at(100)), [200, 300].map(picked).to_vec()));
+        assert_eq!(recovered.picked_since, [100, 200, 300].map(picked));
+        assert_eq!(state(&storage, &recovered.state).len(), 3);
+    }
+}
+
+#[test]
 fn a_batch_that_was_done_after_all_does_not_fail_silently() {
     let flaky = Arc::new(Flaky::default());
     let storage: StorageRef = flaky.clone();

@@ -30,7 +30,7 @@ fn run(storage: &StorageRef, from: u64, to: u64, manifests: &[u64]) {
         let state = vec![StateSource::File { name, bytes: bytes.len() as u64 }];
         opening.shared.append(LogEntry::Done(Commit { time: at(batch), state, ..Commit::default() })).unwrap();
         if manifests.contains(&batch) {
-            opening.shared.write_manifest(Vec::new()).unwrap();
+            opening.shared.write_manifest(&[]).unwrap();
         }
     }
 }
@@ -168,7 +168,7 @@ fn garbage_of_earlier_starts_goes_and_that_of_later_ones_stays() {
     storage.put_if_absent("state/10-3-0-0", b"of a batch that ended without it").unwrap();
     storage.put_if_absent("state/10-5-0-0", b"of a batch that runs").unwrap();
     storage.put_if_absent("state/11-1-0-0", b"of a driver that took over").unwrap();
-    opening.shared.write_manifest(Vec::new()).unwrap();
+    opening.shared.write_manifest(&[]).unwrap();
     let files: Vec<_> =
         storage.list("").unwrap().into_iter().map(|file| file.name).filter(|name| !name.starts_with("log")).collect();
     let batches = [1, 2, 3, 4].map(|batch| format!("state/1-{batch}-0-0"));
@@ -178,7 +178,7 @@ fn garbage_of_earlier_starts_goes_and_that_of_later_ones_stays() {
     expected.sort();
     assert_eq!(files, expected);
     // The first file of each epoch stays for ever.
-    opening.shared.write_manifest(Vec::new()).unwrap();
+    opening.shared.write_manifest(&[]).unwrap();
     assert_eq!(numbers(&*storage).unwrap(), [1, 12, 13, 14]);
 }
 

@@ -13,7 +13,8 @@ fn inline(bytes: usize) -> StateRef {
 #[test]
 fn what_is_to_merge_depends_on_sizes() {
     let small = || file(1_000, false);
-    let cases: [(&str, Vec<StateRef>, Option<Range<usize>>); 6] = [
+    type Case = (&'static str, Vec<StateRef>, Option<Range<usize>>);
+    let cases: [Case; 6] = [
         ("nothing", vec![], None),
         ("few", vec![small(), small()], None),
         ("eight of a size", (0..9).map(|_| small()).collect(), Some(0..9)),
