@@ -1,6 +1,6 @@
 //! Programs that are started again over their checkpoint, in one process and under a clock that stands still.
 
-use crate::patience::until;
+use crate::patience::{a_moment, until};
 use std::sync::Arc;
 use tidemill::{
     Config, DStream, ErrorKind, Result, State, StateSpec, StreamingContext, Time,
@@ -238,7 +238,7 @@ fn a_program_waits_for_a_storage_that_is_full_and_goes_on_when_there_is_room() -
     test.run(1)?;
     full.store(true, std::sync::atomic::Ordering::Relaxed);
     test.clock().advance(seconds(2));
-    std::thread::sleep(milliseconds(100));
+    a_moment();
     assert_eq!(test.ssc().progress().completed_batches, 1, "nothing is done while nothing can be logged");
     full.store(false, std::sync::atomic::Ordering::Relaxed);
     until("the batches are done", || test.ssc().progress().completed_batches == 3);

@@ -82,7 +82,7 @@ impl Look<'_> {
         }
         let Some(epoch) = epoch_of(name) else { return Ok((FileStatus::Other, String::new())) };
         let must = named.must.get(name).copied();
-        if let Some(told) = must.or_else(|| self.decision.needed.contains(name).then_some(bytes)) {
+        if let Some(told) = must.or_else(|| self.decision.needed.contains_key(name).then_some(bytes)) {
             let fault = fault_of(&**self.storage, name, told)?;
             return Ok(fault.map_or((FileStatus::Live, String::new()), |fault| (FileStatus::Damaged, fault)));
         }
