@@ -1,14 +1,10 @@
 //! What a run of a program left: the lines of its files, and its state.
 
-use crate::{
-    base::storage::{LocalStorage, StorageRef},
-    checkpoint::state_entries,
-};
+use crate::{base::storage::open_existing, checkpoint::state_entries};
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 /// Lines and entries with how often each is there.
@@ -69,6 +65,7 @@ fn data_files(folder: &Path) -> Vec<PathBuf> {
 
 /// The entries of every operator at the end.
 fn state_of(checkpoint: &Path) -> BTreeMap<String, Vec<u8>> {
-    let storage: StorageRef = Arc::new(LocalStorage::create(checkpoint).expect("the checkpoint of a test can be read"));
+    let place = checkpoint.to_str().expect("the folder of a test has a name that is text");
+    let storage = open_existing(place).expect("a run leaves a checkpoint");
     state_entries(&storage).expect("the state of a test can be read")
 }

@@ -1,3 +1,5 @@
+//! What is found in checkpoints of real programs, whole and damaged.
+
 use super::*;
 use crate::{
     base::{
