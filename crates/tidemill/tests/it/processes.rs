@@ -109,9 +109,9 @@ fn many_empty_batches_leave_nothing_behind() -> Result<()> {
         until("the batches are done", || test.ssc().progress().completed_batches == until_batch);
         Ok(())
     };
-    run(2_000)?;
+    run(1_000)?;
     let before = (our_threads().len(), open_files(), resident_kb());
-    run(18_000)?;
+    run(5_000)?;
     let after = (our_threads().len(), open_files(), resident_kb());
     assert_eq!((before.0, before.1), (after.0, after.1), "threads and files");
     assert!(after.2 < before.2 + 4_096, "memory grew from {} to {} KB", before.2, after.2);
