@@ -114,7 +114,7 @@ fn ms(duration: Duration) -> f64 {
 pub fn checkpoint(table: &mut Table) -> Result<()> {
     let mut input = vec![every_key(KEYS)];
     input.extend(batches(40, RECORDS, KEYS));
-    let pause = milliseconds(100);
+    let pause = milliseconds(400);
     let (mut with, mut without, mut commits) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..3 {
         let folder = Folder::new("checkpoint");

@@ -6,7 +6,10 @@
 
 use super::index::KeyIndex;
 use foldhash::fast::FixedState;
-use std::hash::{BuildHasher, Hash};
+use std::{
+    hash::{BuildHasher, Hash},
+    hint::black_box,
+};
 
 /// Maps keys to slots `0..len` in order of first sight.
 #[derive(Clone, Debug)]
@@ -77,6 +80,13 @@ impl<K: Hash + Eq> SlotMap<K> {
             (slot as u32, value)
         };
         chunk.into_iter().zip(likely).map(slot_of).collect()
+    }
+
+    /// Reads the keys of slots that are read again soon: what is not in the cache is waited for together.
+    #[inline]
+    pub(crate) fn look_at(&self, slots: &[u32]) {
+        let is_read = |slot: &&u32| *black_box(self.key(**slot as usize)) == *self.key(**slot as usize);
+        black_box(slots.iter().filter(is_read).count());
     }
 
     fn add(&mut self, key: K, hash: u64) -> usize {

@@ -14,7 +14,10 @@ use crate::{
     dstream::state::{Marks, StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
-use std::{any::type_name, collections::VecDeque, sync::Arc, time::Duration};
+use std::{any::type_name, collections::VecDeque, hint::black_box, sync::Arc, time::Duration};
+
+/// How many changed keys are looked at before the first of them is written.
+const LOOKED_AT: usize = 64;
 
 pub(crate) struct Sessions<K, V, S, M> {
     f: Arc<Update<K, V, S, M>>,
@@ -187,7 +190,7 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
     fn write_changes(&mut self, _time: Time, delta: &mut DeltaWriter) -> Result<()> {
         let Self { slots, states, timers, replaced, marks, .. } = self;
         let touched = timers.as_ref().map_or(&[][..], |timers| &timers.touched);
-        let put = |slot: usize| {
+        let mut put = |slot: usize| {
             let touched = touched.get(slot).copied().unwrap_or_default();
             let value = states[slot].as_ref().map(|state| (state, touched));
             delta.put(Time::default(), slots.key(slot), value.as_ref())
@@ -197,7 +200,12 @@ impl<K: Key, V: Data, S: Data, M: Data> StatePartition for Sessions<K, V, S, M> 
         }
         let touching = timers.as_ref().map_or(&[][..], |timers| &timers.touching);
         let changed = replaced.iter().map(|(slot, _)| *slot).chain(touching.iter().map(|(slot, _)| *slot));
-        marks.each_once(states.len(), changed, put)
+        marks.each_once(states.len(), changed).chunks(LOOKED_AT).try_for_each(|changed| {
+            // As `apply` does: what is not in the cache is waited for together.
+            slots.look_at(changed);
+            black_box(changed.iter().filter(|slot| states[**slot as usize].is_some()).count());
+            changed.iter().try_for_each(|slot| put(*slot as usize))
+        })
     }
 
     fn restore(&mut self, last_done: Time, entries: Vec<(Time, K, (S, Time))>) -> Result<()> {

@@ -1,6 +1,5 @@
 //! Lists of slots in which a slot may stand more than once.
 
-use crate::base;
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
 /// No further place.
@@ -48,40 +47,43 @@ impl Chains {
     }
 }
 
-/// Goes through lists of slots without coming to one twice.
+const WORD_BITS: usize = u64::BITS as usize;
+
+/// Lists of slots without those that stand in them more than once.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     /// A bit for each slot, none set between lists.
     bits: Vec<u64>,
-    /// Whether a list was left in the middle.
-    is_dirty: bool,
+    once: Vec<u32>,
 }
 
 impl Marks {
-    /// Calls `f` once for every slot in a list of slots that are all below `slots`.
-    ///
-    /// # Errors
-    /// The first of `f`, which ends it.
-    pub(crate) fn each_once(
-        &mut self,
-        slots: usize,
-        list: impl Iterator<Item = u32> + Clone,
-        mut f: impl FnMut(usize) -> base::Result<()>,
-    ) -> base::Result<()> {
-        if std::mem::replace(&mut self.is_dirty, true) {
-            self.bits.fill(0);
-        }
-        self.bits.resize(slots.div_ceil(64).max(self.bits.len()), 0);
-        for slot in list.clone() {
-            let (word, bit) = (&mut self.bits[slot as usize / 64], 1 << (slot % 64));
-            if *word & bit == 0 {
-                *word |= bit;
-                f(slot as usize)?;
+    /// Every slot of a list of slots, all below `slots`, once; the smallest first if the list is long, as what the slots
+    /// stand for is then read in the order in which it lies in memory.
+    pub(crate) fn each_once(&mut self, slots: usize, list: impl Iterator<Item = u32> + Clone) -> &[u32] {
+        let Self { bits, once } = self;
+        once.clear();
+        let words = slots.div_ceil(WORD_BITS);
+        bits.resize(words.max(bits.len()), 0);
+        if list.clone().nth(words).is_some() {
+            list.for_each(|slot| bits[slot as usize / WORD_BITS] |= 1 << (slot as usize % WORD_BITS));
+            for (index, word) in bits.iter_mut().enumerate() {
+                while *word != 0 {
+                    once.push((index * WORD_BITS) as u32 + word.trailing_zeros());
+                    *word &= *word - 1;
+                }
             }
+        } else {
+            for slot in list {
+                let (word, bit) = (&mut bits[slot as usize / WORD_BITS], 1 << (slot as usize % WORD_BITS));
+                if *word & bit == 0 {
+                    *word |= bit;
+                    once.push(slot);
+                }
+            }
+            once.iter().for_each(|slot| bits[*slot as usize / WORD_BITS] = 0);
         }
-        list.for_each(|slot| self.bits[slot as usize / 64] = 0);
-        self.is_dirty = false;
-        Ok(())
+        once
     }
 }
 

@@ -1,19 +1,7 @@
 //! Lists after lists, against the obvious.
 
 use super::{Chains, Listed, Marks};
-use crate::Error;
 use proptest::prelude::*;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-fn once(marks: &mut Marks, list: &[u32]) -> Vec<usize> {
-    let mut seen = Vec::new();
-    let each = |slot| {
-        seen.push(slot);
-        Ok(())
-    };
-    marks.each_once(200, list.iter().copied(), each).unwrap();
-    seen
-}
 
 proptest! {
     #[test]
@@ -28,20 +16,14 @@ proptest! {
                 prop_assert_eq!(chains.from(place).collect::<Vec<_>>(), from_here.collect::<Vec<_>>());
             }
             let firsts = list.iter().enumerate().filter(|(place, slot)| chains.begins_at(*place, **slot));
-            prop_assert_eq!(once(&mut marks, &list), firsts.map(|(_, slot)| *slot as usize).collect::<Vec<_>>());
+            let mut firsts: Vec<_> = firsts.map(|(_, slot)| *slot).collect();
+            // A list is long if it has more places than the slots have words of 64 bits.
+            if list.len() > 200_usize.div_ceil(64) {
+                firsts.sort_unstable();
+            }
+            prop_assert_eq!(marks.each_once(200, list.iter().copied()), firsts);
         }
     }
-}
-
-#[test]
-fn a_list_that_is_left_in_the_middle_hides_nothing_of_the_next() {
-    let mut marks = Marks::default();
-    let list = [7_u32, 3, 7];
-    marks.each_once(8, list.into_iter(), |_| Err(Error::data("no"))).unwrap_err();
-    assert_eq!(once(&mut marks, &list), [7, 3]);
-    let panics = || drop(marks.each_once(8, list.into_iter(), |_| panic!("no")));
-    catch_unwind(AssertUnwindSafe(panics)).unwrap_err();
-    assert_eq!(once(&mut marks, &list), [7, 3]);
 }
 
 #[test]
