@@ -1,0 +1,53 @@
+"""The `tidemill` command.
+
+`run` and `submit` run programs of PySpark here; every other command is the engine's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from tidemill.cli.options import ConfigurationError, parse_run, parse_submit
+from tidemill.cli.run import Application, run
+
+USAGE = """\
+usage: tidemill run [--master M] [--name N] [--conf K=V]... APP.py [ARGUMENTS]
+       tidemill submit [OPTIONS OF SPARK-SUBMIT] APP.py [ARGUMENTS]
+       tidemill checkpoint|dlq|launch ...    (each with --help)
+
+run and submit execute a program of PySpark with no JVM. SIGINT and SIGTERM stop it in an orderly way.
+exit codes: 0 done or drained, 1 the program failed, 2 it cannot be started so, 130 interrupted
+"""
+
+PARSERS = {"run": parse_run, "submit": parse_submit}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; the exit code. `arguments` are those of the process unless given."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0 if given else 2
+    command, rest = given[0], given[1:]
+    if command in PARSERS:
+        return _start(command, rest)
+    if command.endswith(".py") or os.path.isfile(command):
+        return _start("run", given)
+    from tidemill import _native
+
+    return _native.cli(given)
+
+
+def _start(command: str, arguments: list[str]) -> int:
+    """Runs a program."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    try:
+        application: Application = PARSERS[command](arguments)
+    except ConfigurationError as error:
+        print(f"tidemill {command}: {error}", file=sys.stderr)
+        return 2
+    return run(application)

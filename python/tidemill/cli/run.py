@@ -1,0 +1,169 @@
+"""Running a program of the user's, from its first line to the exit code of the process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+import types
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tidemill.pyspark.streaming import StreamingContext
+
+FAILED, UNSTARTABLE, INTERRUPTED = 1, 2, 130
+
+
+@dataclass
+class Application:
+    """A program and what it is started with."""
+
+    program: str
+    arguments: list[str] = field(default_factory=list)
+    conf: dict[str, str] = field(default_factory=dict)
+    py_files: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+
+class Terminated(BaseException):
+    """SIGTERM. No `except Exception` of the program's stops it."""
+
+
+def run(application: Application) -> int:
+    """Runs the program as `__main__`; the exit code of the process."""
+    _prepare(application)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _finish(_execute(application.program))
+    except BrokenPipeError:
+        return _quiet_exit()
+    except (KeyboardInterrupt, Terminated):
+        return INTERRUPTED
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _prepare(application: Application) -> None:
+    """What the program finds: `pyspark`, its configuration, its arguments and its modules."""
+    import tidemill.pyspark
+    from tidemill.pyspark import conf
+
+    tidemill.pyspark.install()
+    conf._defaults.update(application.conf)
+    if application.files:
+        conf._defaults["spark.files"] = ",".join(application.files)
+    sys.argv = [application.program, *application.arguments]
+    folder = os.path.dirname(os.path.realpath(application.program))
+    sys.path[0:1] = [folder, *map(os.path.abspath, application.py_files)]
+
+
+def _execute(program: str) -> int:
+    """Runs the program to its end; its exit code. A signal ends it where it is."""
+    try:
+        _run_as_main(program)
+    except SystemExit as exit:
+        return _code_of(exit)
+    except (KeyboardInterrupt, Terminated) as interruption:
+        if _active() is None:
+            return INTERRUPTED if isinstance(interruption, KeyboardInterrupt) else 128 + signal.SIGTERM
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        _show(error)
+        return UNSTARTABLE if _is_configuration(error) else FAILED
+    return 0
+
+
+def _run_as_main(program: str) -> None:
+    """As `python program` does it: the module stays, for what runs in the background belongs to it."""
+    main = types.ModuleType("__main__")
+    main.__file__ = program
+    sys.modules["__main__"] = main
+    with open(program, "rb") as source:
+        code = compile(source.read(), program, "exec")
+    exec(code, main.__dict__)
+
+
+def _code_of(exit: SystemExit) -> int:
+    if exit.code is None or isinstance(exit.code, int):
+        return exit.code or 0
+    print(exit.code, file=sys.stderr)
+    return 1
+
+
+def _active() -> StreamingContext | None:
+    # A program that does not stream has not loaded it.
+    module = sys.modules.get("tidemill.pyspark.streaming")
+    return None if module is None else module.StreamingContext.getActive()
+
+
+def _finish(code: int) -> int:
+    """Drains what runs still; the exit code."""
+    active = _active()
+    if active is not None:
+        print("tidemill: draining; interrupt again to give up what waits", file=sys.stderr, flush=True)
+        try:
+            _drain(active)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            _show(error)
+            code = code or FAILED
+        else:
+            done = active._native.completed_batches
+            print(f"tidemill: drained after {done} batches", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    return code
+
+
+def _drain(active: StreamingContext) -> None:
+    """Stops the context, and raises what a batch failed with. A signal gives up what waits, and is raised."""
+    graceful = _is_graceful(active)
+    # On a thread, for this one has to hear signals meanwhile.
+    stopping = threading.Thread(target=active.stop, args=(False, graceful), name="tidemill-stop")
+    stopping.start()
+    try:
+        while stopping.is_alive():
+            stopping.join(0.1)
+    except (KeyboardInterrupt, Terminated):
+        active._native.stop(False)
+        raise
+    active.awaitTermination()
+
+
+def _is_graceful(ssc: StreamingContext) -> bool:
+    return ssc.sparkContext.getConf().get("spark.streaming.stopGracefullyOnShutdown", "true") == "true"
+
+
+def _is_configuration(error: BaseException) -> bool:
+    from tidemill.pyspark import errors
+
+    return isinstance(error, errors.IllegalArgumentException)
+
+
+def _show(error: BaseException) -> None:
+    """The traceback, from the program's first line on."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__") == __name__:
+        frames = frames.tb_next
+    shown = error.with_traceback(frames) if frames is not None else error
+    traceback.print_exception(type(shown), shown, shown.__traceback__)
+
+
+def _quiet_exit() -> int:
+    """Whoever read the output has gone: nobody is told, as other filters do it."""
+    active = _active()
+    if active is not None:
+        try:
+            active.stop(stopSparkContext=False)
+        except Exception:
+            pass
+    # What is still buffered cannot be written either, and Python would say so at its exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,383 @@
+"""Where a streaming program begins."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from tidemill import _native
+from tidemill.pyspark.context import SparkContext
+from tidemill.pyspark.rdd import RDD
+from tidemill.pyspark.storagelevel import StorageLevel
+from tidemill.pyspark.streaming import program
+from tidemill.pyspark.streaming.dstream import DStream
+from tidemill.pyspark.streaming.errors import (
+    IllegalArgumentException,
+    IllegalStateException,
+    SparkException,
+)
+from tidemill.pyspark.streaming.listener import deliver
+from tidemill.pyspark.streaming.plan import Plan, _place, declares, replay
+from tidemill.pyspark.streaming.queue_input import queue_stream
+from tidemill.pyspark.streaming.receiver import Receiver, ReceiverStore, runner
+from tidemill.pyspark.streaming.util import duration_ms
+
+if TYPE_CHECKING:
+    from queue import Queue
+
+T = TypeVar("T")
+
+__all__ = ["StreamingContext"]
+
+_WHEN = {
+    "active": "adding new inputs, transformations, and output operations after starting a context is not supported",
+    "stopped": "adding new inputs, transformations, and output operations after stopping a context is not supported",
+}
+
+
+class StreamingContext:
+    """Declares streams, and runs them: one batch every `batchDuration` seconds (a float; whole milliseconds count).
+
+    Streams are declared, then `start` runs them until `stop`. There may be many contexts, of which one is started at a
+    time; one that was stopped cannot be started again. ValueError if the duration is below a millisecond.
+    """
+
+    _activeContext: ClassVar[StreamingContext | None] = None
+    _activation: ClassVar[threading.RLock] = threading.RLock()
+
+    def __init__(
+        self,
+        sparkContext: SparkContext,
+        batchDuration: float | None = None,
+        jssc: Any = None,
+        *,
+        clock: _native.ManualClock | None = None,
+        batch_ms: int | None = None,
+    ) -> None:
+        if batch_ms is None:
+            assert batchDuration is not None, "a StreamingContext needs a batchDuration, in seconds"
+            batch_ms = duration_ms(batchDuration)
+        self._sc, self._batch_ms = sparkContext, batch_ms
+        self._native = _native.StreamingContext(sparkContext._native, self._batch_ms, clock)
+        self._plan = Plan()
+        self._outputs = 0
+        self._keeps_state = False
+        self._directory: str | None = None
+        self._started_at = ""
+        self._thread = threading.local()
+        directory = sparkContext.getConf().get("spark.streaming.checkpoint.directory")
+        if directory is not None:
+            self.checkpoint(directory)
+
+    # What methods with `declares` find the context by.
+    @property
+    def _ssc(self) -> StreamingContext:
+        return self
+
+    @property
+    def _state(self) -> str:
+        return self._native.state
+
+    @property
+    def sparkContext(self) -> SparkContext:
+        """The SparkContext that this runs on."""
+        return self._sc
+
+    def _wrap(self, rdd: _native.Rdd) -> RDD[Any]:
+        return RDD._of(rdd, self._sc)
+
+    def _refuse_declarations(self) -> None:
+        when = _WHEN.get(self._state)
+        if when is not None:
+            raise IllegalStateException(when)
+
+    def _states(self, initial: RDD[Any] | Iterable[Any] | None) -> _native.Rdd | None:
+        """The dataset of the states to begin with."""
+        if initial is None:
+            return None
+        return initial._native if isinstance(initial, RDD) else self._sc.parallelize(initial)._native
+
+    # Inputs.
+
+    @declares
+    def socketTextStream(
+        self, hostname: str, port: int, storageLevel: StorageLevel = StorageLevel.MEMORY_AND_DISK_2
+    ) -> DStream[str]:
+        """The lines that a server sends: UTF-8, ended by a newline or the end of the connection.
+
+        If the connection cannot be made or ends, it is made anew every two seconds. `storageLevel` means nothing here: what
+        waits is in memory, and when that is full the server has to wait.
+        """
+        return DStream(self._native.socket_text_stream(hostname, int(port)), self)
+
+    @declares
+    def textFileStream(
+        self, directory: str, *, filter: Callable[[str], bool] | None = None, newFilesOnly: bool = True
+    ) -> DStream[str]:
+        """The lines of files that are new in a directory, into which they have to be moved when they are complete.
+
+        Only here: `filter` takes the path of a file; by default names that begin with neither "." nor "_". With
+        `newFilesOnly=False` the files that are there already come first.
+        """
+        return DStream(self._native.text_file_stream(directory, filter, newFilesOnly), self)
+
+    @declares
+    def binaryRecordsStream(self, directory: str, recordLength: int) -> DStream[bytes]:
+        """As `textFileStream`; records are so many bytes each."""
+        return DStream(self._native.binary_records_stream(directory, recordLength), self)
+
+    @declares
+    def queueStream(
+        self,
+        rdds: list[RDD[T]] | list[list[T]] | Queue[Any],
+        oneAtATime: bool = True,
+        default: RDD[T] | Iterable[T] | None = None,
+    ) -> DStream[T]:
+        """RDDs of a list or queue, one for each batch, or all that are there at once.
+
+        Items that are no RDDs are parallelized. Afterwards batches are `default`, or empty. Only here: items that are
+        appended while the program runs are seen, and `rdds` may be a `deque` or a `queue.Queue`. IndexError if it is an
+        empty list and there is no default.
+        """
+        return DStream(queue_stream(self._native, self._sc, rdds, oneAtATime, default), self)
+
+    @declares
+    def receiverStream(self, receiver: Receiver | Callable[[ReceiverStore], object]) -> DStream[Any]:
+        """What a receiver stores. Only here.
+
+        An object with `onStart(store)` and `onStop()`, or a function of `store`, which then returns when
+        `store.isStopped()`. It is called on a thread of its own; when it raises, it is started again after two seconds.
+        """
+        return DStream(self._native.receiver_stream(runner(receiver)), self)
+
+    # Several streams.
+
+    @declares
+    def union(self, *dstreams: DStream[T]) -> DStream[T]:
+        """The records of all. ValueError if there is none, or if their slide durations differ."""
+        if not dstreams:
+            raise ValueError("should have at least one DStream to union")
+        first = dstreams[0]
+        if len(dstreams) == 1:
+            return first
+        if any(stream._slide_ms != first._slide_ms for stream in dstreams):
+            raise ValueError("all DStreams should have same slide duration")
+        return DStream(self._native.union([stream._native for stream in dstreams]), self)
+
+    @declares
+    def transform(self, dstreams: list[DStream[Any]], transformFunc: Callable[..., RDD[T]]) -> DStream[T]:
+        """What `transformFunc(rdds)` makes of the batches of these streams: a tuple in their order.
+
+        SparkException in the batch if it returns None; return an empty RDD instead.
+        """
+
+        def make(_: int, natives: list[_native.Rdd]) -> _native.Rdd:
+            given = transformFunc(tuple(map(self._wrap, natives)))
+            if given is None:
+                raise SparkException("the function of StreamingContext.transform returned None; return an empty RDD instead")
+            return given._native
+
+        return DStream(self._native.transform([stream._native for stream in dstreams], make), self)
+
+    # Settings.
+
+    @declares
+    def remember(self, duration: float) -> None:
+        """How long every stream keeps its batches at the least, in seconds. Once only."""
+        if getattr(self, "_remember", None) is not None:
+            raise IllegalArgumentException(f"requirement failed: remember duration already set as {self._remember} ms")
+        self._remember = duration_ms(duration)
+        self._native.remember(self._remember)
+
+    def checkpoint(self, directory: str) -> None:
+        """Keeps state and the program itself in this directory, which is made; a restart goes on from there."""
+        if self._directory is not None and program.place(self._directory) == program.place(directory):
+            return
+        self._refuse_declarations()
+        program.make_directory(directory)
+        self._native.checkpoint(directory)
+        self._directory = directory
+
+    def addStreamingListener(self, streamingListener: object) -> None:
+        """Tells a `StreamingListener` what happens, from now on."""
+        self._native.add_streaming_listener(lambda event, values: deliver(streamingListener, event, values))
+
+    def guarantees(self) -> list[str]:
+        """What each output is promised, whatever crashes: a line for each. Only here."""
+        return self._native.guarantees()
+
+    # Life.
+
+    def start(self) -> None:
+        """Begins to run what was declared.
+
+        IllegalArgumentException if nothing is put out, IllegalStateException if it was stopped before or another context
+        is running; a running context is left alone. After an error the context is stopped.
+        """
+        if self._state == "active":
+            _say("StreamingContext has already been started")
+            return
+        if self._state == "stopped":
+            raise IllegalStateException("StreamingContext has already been stopped")
+        with StreamingContext._activation:
+            other = StreamingContext.getActive()
+            if other is not None:
+                raise IllegalStateException(
+                    "only one StreamingContext may be started at a time; another was started at " + other._started_at
+                )
+            self._started_at = _place()
+            try:
+                self._start()
+            except BaseException:
+                self._native.stop(False)
+                raise
+            StreamingContext._activeContext = self
+
+    def _start(self) -> None:
+        if self._outputs == 0:
+            raise IllegalArgumentException(
+                "requirement failed: No output operations registered, so nothing to execute"
+            )
+        if self._keeps_state and self._directory is None and self._sc._native.checkpoint_dir is None:
+            raise IllegalArgumentException(
+                "requirement failed: The checkpoint directory has not been set. Please set it by StreamingContext.checkpoint()."
+            )
+        unpublished = self._write_program()
+        try:
+            self._native.start()
+        except ValueError as error:
+            if type(error) is ValueError:
+                raise IllegalArgumentException(f"requirement failed: {error}") from error
+            raise
+        # Only now: until then the checkpoint may be another program's, which is running.
+        if unpublished is not None:
+            program.publish(unpublished)
+
+    def _write_program(self) -> Path | None:
+        """Writes the program into the checkpoint, if there is one and the program is not from there."""
+        if self._directory is None or self._plan.closed:
+            return None
+        folder = program.place(self._directory)
+        if folder is None:
+            _say(f"the program is not stored in {self._directory}; a restart calls its setup function again")
+            return None
+        why = program.distrust(folder)
+        if why is not None:
+            _say(f"the program in the checkpoint will not be recovered: {why}")
+        return program.write(folder, program.prepare(self))
+
+    def awaitTermination(self, timeout: float | None = None) -> None:
+        """Waits until the context is stopped, at most `timeout` seconds.
+
+        Raises what a batch failed with: the exception of your own function, as it was.
+        """
+        self._await(timeout)
+
+    def awaitTerminationOrTimeout(self, timeout: float) -> bool:
+        """As `awaitTermination`; whether the context is stopped."""
+        return self._await(timeout)
+
+    def _await(self, timeout: float | None) -> bool:
+        return self._native.await_termination(None if timeout is None else duration_ms(timeout))
+
+    def stop(self, stopSparkContext: bool = True, stopGraceFully: bool = False) -> None:
+        """Stops the context, and the SparkContext too; what was received is worked off first if `stopGraceFully`.
+
+        From an output the stop only begins: the batch that calls it is finished.
+        """
+        self._native.stop(stopGraceFully)
+        with StreamingContext._activation:
+            if StreamingContext._activeContext is self:
+                StreamingContext._activeContext = None
+        if not stopSparkContext:
+            return
+        if getattr(self._thread, "inside_output", False):
+            threading.Thread(target=self._stop_spark_context, name="tidemill-stop-context").start()
+        else:
+            self._sc.stop()
+
+    def _stop_spark_context(self) -> None:
+        with contextlib.suppress(Exception):
+            self._native.await_termination(None)
+        self._sc.stop()
+
+    @contextlib.contextmanager
+    def _inside_output(self) -> Iterator[None]:
+        self._thread.inside_output = True
+        try:
+            yield
+        finally:
+            self._thread.inside_output = False
+
+    # Contexts that are there already.
+
+    @classmethod
+    def getActive(cls) -> StreamingContext | None:
+        """The context that is running."""
+        with cls._activation:
+            active = StreamingContext._activeContext
+            if active is not None and active._state != "active":
+                active = StreamingContext._activeContext = None
+            return active
+
+    @classmethod
+    def getActiveOrCreate(
+        cls, checkpointPath: str | None, setupFunc: Callable[[], StreamingContext]
+    ) -> StreamingContext:
+        """The context that is running; else as `getOrCreate`, or what `setupFunc()` makes if there is no path."""
+        if not callable(setupFunc):
+            raise TypeError("setupFunc should be callable.")
+        active = cls.getActive()
+        if active is not None:
+            return active
+        return setupFunc() if checkpointPath is None else cls.getOrCreate(checkpointPath, setupFunc)
+
+    @classmethod
+    def getOrCreate(cls, checkpointPath: str, setupFunc: Callable[[], StreamingContext]) -> StreamingContext:
+        """The context that a checkpoint has, as its program declared it; what `setupFunc()` makes if there is none.
+
+        `setupFunc` is not called if there is a checkpoint, as in PySpark: then a changed program has no effect. With
+        `tidemill.python.setupAgain=true` it is called in any case, and what is remembered is attached to the streams
+        that it declares.
+
+        SparkException if there is a checkpoint and its program cannot be read. It is code: it is only read from a
+        directory that is this user's and that nobody else may write to.
+        """
+        remembered = None if program.is_set_up_again() else program.read(checkpointPath)
+        if remembered is None:
+            ssc = setupFunc()
+            ssc.checkpoint(checkpointPath)
+            return ssc
+        return cls._recover(checkpointPath, remembered)
+
+    @classmethod
+    def _recover(cls, path: str, remembered: program.Program) -> StreamingContext:
+        sc = program.context(remembered)
+        ssc = cls(sc, batch_ms=remembered.batch_ms)
+        steps = remembered.steps(path, sc, ssc)
+        ssc._plan.closed = True
+        replay(ssc, steps)
+        ssc.checkpoint(path)
+        _say(f"recovered the program of {remembered} from {path}; its setup function was not called")
+        return ssc
+
+
+def _say(what: str) -> None:
+    print(f"tidemill: {what}", file=sys.stderr, flush=True)
+
+
+def _stop_at_exit() -> None:
+    """Nothing runs on when the interpreter ends."""
+    active = StreamingContext.getActive()
+    if active is not None:
+        graceful = active._sc.getConf().get("spark.streaming.stopGracefullyOnShutdown", "true") == "true"
+        with contextlib.suppress(Exception):
+            active.stop(stopSparkContext=False, stopGraceFully=graceful)
+
+
+atexit.register(_stop_at_exit)

@@ -1,0 +1,467 @@
+"""Streams of batches, and what can be made of them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tidemill.pyspark.rdd import portable_hash
+from tidemill.pyspark.resultiterable import ResultIterable
+from tidemill.pyspark.storagelevel import StorageLevel
+from tidemill.pyspark.streaming import output, windows
+from tidemill.pyspark.streaming.plan import declares
+from tidemill.pyspark.streaming.stream import Stream, T_co, given_rdd
+from tidemill.pyspark.streaming.util import duration_ms, takes_time, to_datetime
+
+if TYPE_CHECKING:
+    from tidemill import _native
+    from tidemill.pyspark.rdd import RDD
+    from tidemill.pyspark.streaming.state import StateSpec
+
+U = TypeVar("U")
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+W = TypeVar("W")
+
+__all__ = ["DStream", "MapWithStateDStream", "TransformedDStream"]
+
+
+class DStream(Stream[T_co]):
+    """One RDD of records for every slide duration.
+
+    Made by the inputs of a StreamingContext and by other streams, before the context is started; afterwards every
+    declaration is an IllegalStateException. Nothing is computed that no output (`pprint`, `foreachRDD`,
+    `saveAsTextFiles`) asks for. Pairs are tuples of a key and a value; where a number of partitions is not given, it is
+    the context's `defaultParallelism`. Durations are seconds, and may be fractions.
+
+    A stream may have no batch at all at some time, which is not the same as an empty one: what is made of it alone has
+    none either, and outputs do nothing; where there are two parents, the missing one counts as empty.
+    """
+
+    # What is done to each record or partition.
+
+    def _each(self, function: Callable[[RDD[Any]], RDD[Any]]) -> DStream[Any]:
+        return TransformedDStream(self, lambda _, rdd: function(rdd))
+
+    def _partitions(self, given: int | None) -> int:
+        return self._sc.defaultParallelism if given is None else given
+
+    @declares
+    def map(self, f: Callable[[T_co], U], preservesPartitioning: bool = False) -> DStream[U]:
+        """What `f` makes of each record."""
+        return self._each(lambda rdd: rdd.map(f, preservesPartitioning))
+
+    @declares
+    def flatMap(self, f: Callable[[T_co], Iterable[U]], preservesPartitioning: bool = False) -> DStream[U]:
+        """All that `f` makes of each record."""
+        return self._each(lambda rdd: rdd.flatMap(f, preservesPartitioning))
+
+    @declares
+    def filter(self, f: Callable[[T_co], bool]) -> DStream[T_co]:
+        """The records that `f` takes."""
+        return self._each(lambda rdd: rdd.filter(f))
+
+    @declares
+    def mapPartitions(
+        self, f: Callable[[Iterable[T_co]], Iterable[U]], preservesPartitioning: bool = False
+    ) -> DStream[U]:
+        """What `f` makes of the iterator over each partition, of empty ones too."""
+        return self._each(lambda rdd: rdd.mapPartitions(f, preservesPartitioning))
+
+    @declares
+    def mapPartitionsWithIndex(
+        self, f: Callable[[int, Iterable[T_co]], Iterable[U]], preservesPartitioning: bool = False
+    ) -> DStream[U]:
+        """As `mapPartitions`; `f` gets the number of the partition before the iterator."""
+        return self._each(lambda rdd: rdd.mapPartitionsWithIndex(f, preservesPartitioning))
+
+    @declares
+    def glom(self) -> DStream[list[T_co]]:
+        """One list for each partition."""
+        return self._each(lambda rdd: rdd.glom())
+
+    @declares
+    def repartition(self, numPartitions: int) -> DStream[T_co]:
+        """The same records, dealt out to so many partitions."""
+        return self._each(lambda rdd: rdd.repartition(numPartitions))
+
+    # What is made of a whole batch.
+
+    @declares
+    def count(self) -> DStream[int]:
+        """One record: how many there are. None if the batch has no partition, as that of an idle socket."""
+        return self.mapPartitions(lambda records: [sum(1 for _ in records)]).reduce(operator.add)
+
+    @declares
+    def reduce(self, func: Callable[[T_co, T_co], T_co]) -> DStream[T_co]:
+        """One record, reduced from all by `func`; none if there are none."""
+        keyed = self.map(lambda record: (None, record))
+        return keyed.reduceByKey(func, 1).map(lambda pair: pair[1])
+
+    @declares
+    def countByValue(self) -> DStream[tuple[T_co, int]]:
+        """Each different record, and how often it is there."""
+        keyed: DStream[tuple[Any, int]] = self.map(lambda record: (record, 1))
+        return keyed.reduceByKey(operator.add)
+
+    # Pairs.
+
+    @declares
+    def mapValues(self: DStream[tuple[K, V]], f: Callable[[V], U]) -> DStream[tuple[K, U]]:
+        """Each key with what `f` makes of its value."""
+        return self._each(lambda rdd: rdd.mapValues(f))
+
+    @declares
+    def flatMapValues(self: DStream[tuple[K, V]], f: Callable[[V], Iterable[U]]) -> DStream[tuple[K, U]]:
+        """Each key with all that `f` makes of its value, one by one."""
+        return self._each(lambda rdd: rdd.flatMapValues(f))
+
+    @declares
+    def reduceByKey(
+        self: DStream[tuple[K, V]], func: Callable[[V, V], V], numPartitions: int | None = None
+    ) -> DStream[tuple[K, V]]:
+        """Each key with its values reduced by `func`, before and after they are moved to its partition."""
+        partitions = self._partitions(numPartitions)
+        return self._each(lambda rdd: rdd.reduceByKey(func, partitions))
+
+    @declares
+    def combineByKey(
+        self: DStream[tuple[K, V]],
+        createCombiner: Callable[[V], U],
+        mergeValue: Callable[[U, V], U],
+        mergeCombiners: Callable[[U, U], U],
+        numPartitions: int | None = None,
+    ) -> DStream[tuple[K, U]]:
+        """Each key with its values combined: begun of one, merged with more, and merged with one another."""
+        partitions = self._partitions(numPartitions)
+        return self._each(lambda rdd: rdd.combineByKey(createCombiner, mergeValue, mergeCombiners, partitions))
+
+    @declares
+    def groupByKey(self: DStream[tuple[K, V]], numPartitions: int | None = None) -> DStream[tuple[K, Iterable[V]]]:
+        """Each key with its values, of which one can take the `len`. Prefer `reduceByKey`: it moves less."""
+        partitions = self._partitions(numPartitions)
+        return self._each(lambda rdd: rdd.groupByKey(partitions))
+
+    @declares
+    def partitionBy(
+        self: DStream[tuple[K, V]], numPartitions: int, partitionFunc: Callable[[K], int] = portable_hash
+    ) -> DStream[tuple[K, V]]:
+        """The same pairs, each in the partition `partitionFunc(key) % numPartitions`."""
+        return self._each(lambda rdd: rdd.partitionBy(numPartitions, partitionFunc))
+
+    # Two streams, batch by batch.
+
+    def _with(self, other: DStream[Any], f: Callable[[RDD[Any], RDD[Any]], RDD[Any]]) -> DStream[Any]:
+        return self.transformWith(lambda a, b: f(a, b), other)
+
+    @declares
+    def union(self, other: DStream[U]) -> DStream[T_co | U]:
+        """The records of both. ValueError if their slide durations differ."""
+        if self._slide_ms != other._slide_ms:
+            raise ValueError("the two DStream should have same slide duration")
+        return self._with(other, lambda a, b: a.union(b))
+
+    @declares
+    def cogroup(
+        self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
+    ) -> DStream[tuple[K, tuple[ResultIterable[V], ResultIterable[W]]]]:
+        """Each key of either with its values of both."""
+        partitions = self._partitions(numPartitions)
+        return self._with(other, lambda a, b: a.cogroup(b, partitions))
+
+    @declares
+    def join(
+        self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
+    ) -> DStream[tuple[K, tuple[V, W]]]:
+        """Each key of both, with every pair of its values."""
+        partitions = self._partitions(numPartitions)
+        return self._with(other, lambda a, b: a.join(b, partitions))
+
+    @declares
+    def leftOuterJoin(
+        self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
+    ) -> DStream[tuple[K, tuple[V, W | None]]]:
+        """As `join`, with the keys that only this has and None."""
+        partitions = self._partitions(numPartitions)
+        return self._with(other, lambda a, b: a.leftOuterJoin(b, partitions))
+
+    @declares
+    def rightOuterJoin(
+        self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
+    ) -> DStream[tuple[K, tuple[V | None, W]]]:
+        """As `join`, with the keys that only the other has and None."""
+        partitions = self._partitions(numPartitions)
+        return self._with(other, lambda a, b: a.rightOuterJoin(b, partitions))
+
+    @declares
+    def fullOuterJoin(
+        self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
+    ) -> DStream[tuple[K, tuple[V | None, W | None]]]:
+        """As `join`, with the keys that only one of both has and None."""
+        partitions = self._partitions(numPartitions)
+        return self._with(other, lambda a, b: a.fullOuterJoin(b, partitions))
+
+    # Anything that RDDs can do.
+
+    @declares
+    def transform(
+        self, func: Callable[[RDD[T_co]], RDD[U] | None] | Callable[[datetime, RDD[T_co]], RDD[U] | None]
+    ) -> DStream[U]:
+        """What `func(rdd)` or `func(time, rdd)` makes of each batch, on the driver; `time` is local time.
+
+        If it returns None, there is no batch at that time. AssertionError if it takes another number of arguments.
+        """
+        function: Callable[..., Any] = func
+        if not takes_time(function):
+            return TransformedDStream(self, lambda _, rdd: function(rdd))
+        _assert_arity(function, 2, "transform takes a function of (rdd) or of (time, rdd)")
+        return TransformedDStream(self, lambda time, rdd: function(to_datetime(time), rdd))
+
+    @declares
+    def transformWith(
+        self,
+        func: Callable[[RDD[Any], RDD[Any]], RDD[U]] | Callable[[datetime, RDD[Any], RDD[Any]], RDD[U]],
+        other: DStream[Any],
+        keepSerializer: bool = False,
+    ) -> DStream[U]:
+        """What `func(a, b)` or `func(time, a, b)` makes of the batches of this and another stream.
+
+        AssertionError if it takes another number of arguments. `keepSerializer` means nothing here.
+        """
+        function: Callable[..., Any] = func
+        timed = function.__code__.co_argcount != 2
+        if timed:
+            _assert_arity(function, 3, "transformWith takes a function of (a, b) or of (time, a, b)")
+        wrap = self._ssc._wrap
+
+        def make(time: int, natives: list[_native.Rdd]) -> _native.Rdd | None:
+            rdds = map(wrap, natives)
+            given = function(to_datetime(time), *rdds) if timed else function(*rdds)
+            return None if given is None else given_rdd(given, "transformWith", function)
+
+        return DStream(self._ssc._native.transform([self._native, other._native], make), self._ssc)
+
+    # Windows.
+
+    @declares
+    def window(self, windowDuration: float, slideDuration: float | None = None) -> DStream[T_co]:
+        """At every slide, the records of the last `windowDuration`.
+
+        The first windows are shorter. ValueError if a duration is not a multiple of this stream's slide duration.
+        """
+        windows.validate(self, windowDuration, slideDuration)
+        slide = None if slideDuration is None else duration_ms(slideDuration)
+        return DStream(self._native.window(duration_ms(windowDuration), slide), self._ssc)
+
+    @declares
+    def reduceByWindow(
+        self,
+        reduceFunc: Callable[[T_co, T_co], T_co],
+        invReduceFunc: Callable[[T_co, T_co], T_co] | None,
+        windowDuration: float,
+        slideDuration: float,
+    ) -> DStream[T_co]:
+        """One record: the window's records reduced; none if it has none.
+
+        With `invReduceFunc`, which takes out of a result what left the window, see `reduceByKeyAndWindow`.
+        """
+        return windows.reduce_by_window(self, reduceFunc, invReduceFunc, windowDuration, slideDuration)
+
+    @declares
+    def countByWindow(self, windowDuration: float, slideDuration: float) -> DStream[int]:
+        """One record: how many the window has; none until the first record came."""
+        ones: DStream[int] = self.map(lambda _: 1)
+        return windows.reduce_by_window(ones, operator.add, operator.sub, windowDuration, slideDuration)
+
+    @declares
+    def countByValueAndWindow(
+        self, windowDuration: float, slideDuration: float, numPartitions: int | None = None
+    ) -> DStream[tuple[T_co, int]]:
+        """Each different record of the window, and how often it is there."""
+        return windows.count_by_value(self, windowDuration, slideDuration, numPartitions)
+
+    @declares
+    def groupByKeyAndWindow(
+        self: DStream[tuple[K, V]], windowDuration: float, slideDuration: float, numPartitions: int | None = None
+    ) -> DStream[tuple[K, Iterable[V]]]:
+        """Each key of the window with its values, in the order they came."""
+        return windows.group_by_key(self, windowDuration, slideDuration, numPartitions)
+
+    @declares
+    def reduceByKeyAndWindow(
+        self: DStream[tuple[K, V]],
+        func: Callable[[V, V], V],
+        invFunc: Callable[[V, V], V] | None,
+        windowDuration: float,
+        slideDuration: float | None = None,
+        numPartitions: int | None = None,
+        filterFunc: Callable[[tuple[K, V]], bool] | None = None,
+    ) -> DStream[tuple[K, V]]:
+        """Each key of the window with its values reduced.
+
+        If there is an `invFunc` and the window has five slides or more, a window is made from the one before: what left is
+        taken out by `invFunc(result, left)`, and keys stay, with what is then left of them, unless `filterFunc(pair)`
+        refuses them. Otherwise the window is reduced anew, and keys are there as long as their records. Without an
+        `invFunc`, `filterFunc` means nothing, as in PySpark.
+        """
+        return windows.reduce_by_key(
+            self, func, invFunc, windowDuration, slideDuration, numPartitions, filterFunc
+        )
+
+    # State.
+
+    @declares
+    def updateStateByKey(
+        self: DStream[tuple[K, V]],
+        updateFunc: Callable[[list[V], W | None], W | None],
+        numPartitions: int | None = None,
+        initialRDD: RDD[tuple[K, W]] | Iterable[tuple[K, W]] | None = None,
+    ) -> DStream[tuple[K, W]]:
+        """The state of every key, at every batch.
+
+        `updateFunc(values, state)` is called in every batch for every key that has values in it or a state before it;
+        `values` may be empty, and `state` is None at first. If it returns None, the key is forgotten. `initialRDD` are
+        the states to begin with. Needs a checkpoint directory.
+        """
+        initial = self._ssc._states(initialRDD)
+        self._ssc._keeps_state = True
+        partitions = self._partitions(numPartitions)
+        return DStream(self._native.update_state_by_key(updateFunc, partitions, initial), self._ssc)
+
+    @declares
+    def mapWithState(self: DStream[tuple[K, V]], spec: StateSpec) -> MapWithStateDStream[Any]:
+        """What a function makes of each record and the state of its key; see `StateSpec`. Scala's, added here."""
+        self._ssc._keeps_state = True
+        stateful = self._native.map_with_state(
+            spec._stepper(),
+            self._partitions(spec._partitions),
+            self._ssc._states(spec._initial),
+            None if spec._timeout is None else duration_ms(spec._timeout),
+        )
+        return MapWithStateDStream(stateful, self._ssc)
+
+    # What is kept.
+
+    @declares
+    def cache(self) -> DStream[T_co]:
+        """Keeps each batch in memory, once it was computed, as long as a later batch may need it."""
+        self._persist(StorageLevel.MEMORY_ONLY)
+        return self
+
+    @declares
+    def persist(self, storageLevel: StorageLevel) -> DStream[T_co]:
+        """As `cache`, on disk or in memory. UnsupportedOperationException after start."""
+        self._persist(storageLevel)
+        return self
+
+    @declares
+    def checkpoint(self, interval: float) -> DStream[T_co]:
+        """How often what is remembered is checkpointed, in seconds: a multiple of the slide duration."""
+        self._checkpoint(interval)
+        return self
+
+    @declares
+    def uid(self, uid: str) -> DStream[T_co]:
+        """Names what this stream remembers, so that a changed program finds it in a checkpoint. Only here."""
+        self._made = self._native.uid(uid)
+        self.is_named = True
+        return self
+
+    def slice(self, begin: datetime | float, end: datetime | float) -> list[RDD[T_co]]:
+        """The batches from one time to another, both included: local datetimes, or seconds since the epoch.
+
+        SparkException before start.
+        """
+        return self._slice(begin, end)
+
+    # Outputs.
+
+    @declares
+    def foreachRDD(
+        self, func: Callable[[RDD[T_co]], object] | Callable[[datetime, RDD[T_co]], object]
+    ) -> None:
+        """Calls `func(rdd)` or `func(time, rdd)` for each batch, on the driver; `time` is local time.
+
+        Nothing of the batch is computed but what `func` asks for. What it raises fails the batch, and is raised by
+        `awaitTermination`.
+        """
+        function: Callable[..., object] = func
+        if takes_time(function):
+            self._output("foreachRDD", lambda time, rdd: function(to_datetime(time), rdd))
+        else:
+            self._output("foreachRDD", lambda _, rdd: function(rdd))
+
+    @declares
+    def pprint(self, num: int = 10) -> None:
+        """Prints the first `num` records of each batch, below its time, and `...` if there are more."""
+        self._output("pprint", output.printing(num))
+
+    @declares
+    def saveAsTextFiles(self, prefix: str, suffix: str | None = None) -> None:
+        """Writes each batch as lines, the `str` of its records, into a folder `prefix-<ms>[.suffix]`."""
+        self._output("saveAsTextFiles", output.saving(prefix, suffix))
+
+    def _output(self, name: str, function: Callable[[int, RDD[Any]], object]) -> None:
+        wrap, outside = self._wrap, self._ssc._inside_output
+
+        def run(time: int, rdd: _native.Rdd) -> None:
+            with outside():
+                function(time, wrap(rdd))
+
+        self._native.foreach_rdd(run, name)
+        self._ssc._outputs += 1
+
+
+class TransformedDStream(DStream[T_co]):
+    """What a function makes of each batch of another stream.
+
+    A row of them is one node of the engine, from the last that is kept: a stream with many steps costs what one costs.
+    """
+
+    def __init__(self, prev: DStream[Any], func: Callable[[int, RDD[Any]], RDD[Any] | None]) -> None:
+        super().__init__(None, prev._ssc)
+        self._prev, self._func = prev, func
+
+    @property
+    def _slide_ms(self) -> int:
+        return self._prev._slide_ms
+
+    def _make(self) -> _native.DStream:
+        functions, parent = [self._func], self._prev
+        while type(parent) is TransformedDStream and not parent._is_kept:
+            functions.append(parent._func)
+            parent = parent._prev
+        functions.reverse()
+        wrap = self._wrap
+
+        def make(time: int, native: _native.Rdd) -> _native.Rdd | None:
+            rdd: RDD[Any] | None = wrap(native)
+            for function in functions:
+                rdd = function(time, rdd)
+                if rdd is None:
+                    return None
+                if not hasattr(rdd, "_native"):
+                    given_rdd(rdd, "transform", function)
+            return given_rdd(rdd, "transform", functions[-1])
+
+        return parent._native.transform(make)
+
+
+class MapWithStateDStream(DStream[T_co]):
+    """What the function of `mapWithState` gave, and a view of the state behind it."""
+
+    def __init__(self, native: _native.MapWithStateDStream, ssc: Any) -> None:
+        super().__init__(native.mapped, ssc)
+        self._stateful = native
+
+    @declares
+    def stateSnapshots(self) -> DStream[Any]:
+        """Pairs of every key and its state, at every batch."""
+        return DStream(self._stateful.state_snapshots, self._ssc)
+
+
+def _assert_arity(function: Callable[..., Any], arity: int, what: str) -> None:
+    count = function.__code__.co_argcount
+    assert count == arity, f"{what}, and not of {count} arguments"

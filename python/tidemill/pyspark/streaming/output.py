@@ -1,0 +1,63 @@
+"""Outputs that print and save."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tidemill.pyspark.streaming.util import rddToFileName, to_datetime
+
+if TYPE_CHECKING:
+    from tidemill.pyspark.rdd import RDD
+
+RULE = "-" * 43
+
+
+def layout(time: object, records: list[Any], num: int) -> str:
+    """What is printed of a batch whose first `num + 1` records these are.
+
+    >>> print(layout("2026-11-22 13:26:23", [("a", 1), "b"], 1), end="")
+    -------------------------------------------
+    Time: 2026-11-22 13:26:23
+    -------------------------------------------
+    ('a', 1)
+    ...
+    <BLANKLINE>
+    """
+    lines = [RULE, f"Time: {time}", RULE, *map(str, records[:num])]
+    if len(records) > num:
+        lines.append("...")
+    return "\n".join([*lines, "", ""])
+
+
+def printing(num: int) -> Callable[[int, RDD[Any]], None]:
+    """An output that prints the first records of a batch, all at once, so that nothing comes between."""
+
+    def show(time: int, rdd: RDD[Any]) -> None:
+        sys.stdout.write(layout(to_datetime(time), rdd.take(num + 1), num))
+        sys.stdout.flush()
+
+    return show
+
+
+def saving(prefix: str, suffix: str | None) -> Callable[[int, RDD[Any]], None]:
+    """An output that saves a batch in a folder of its own; a batch that is run again writes it anew."""
+
+    def save(time: int, rdd: RDD[Any]) -> None:
+        path = rddToFileName(prefix, suffix, time)
+        if _is_saved_batch(path):
+            shutil.rmtree(path)
+        rdd.saveAsTextFile(path)
+
+    return save
+
+
+def _is_saved_batch(path: str) -> bool:
+    """Whether a folder of this disk has nothing in it but what saving writes."""
+    path = path.removeprefix("file://") if path.startswith("file:///") else path
+    if not os.path.isdir(path):
+        return False
+    return all(name.startswith(("part-", "_", ".")) for name in os.listdir(path))

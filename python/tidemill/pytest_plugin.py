@@ -1,0 +1,171 @@
+"""A fixture for tests of streaming programs, in a time that stands still.
+
+    def test_counts(stream):
+        words = stream.input()
+        counts = stream.collect(words.map(lambda word: (word, 1)).reduceByKey(lambda a, b: a + b))
+        words.push("a", "b", "a")
+        stream.tick()
+        assert sorted(counts.batch(1)) == [("a", 2), ("b", 1)]
+
+Nothing sleeps: `tick` moves the clock by one batch duration and returns when that batch is done. What a batch raises is
+raised by `tick`. The marker `stream(batch=1.0, master="local[2]", conf={...})` says how the context is made.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import pytest
+
+if TYPE_CHECKING:
+    from tidemill.pyspark.context import SparkContext
+    from tidemill.pyspark.rdd import RDD
+    from tidemill.pyspark.streaming import DStream
+
+# For how long a batch may run before the test fails; it only ends a test that hangs.
+PATIENCE_S = 60.0
+
+__all__ = ["Collected", "Input", "StreamTest", "stream"]
+
+
+@final
+class Input:
+    """Records on their way into the next batch."""
+
+    def __init__(self) -> None:
+        self._next: list[Any] = []
+
+    def push(self, *records: Any) -> None:
+        """Adds records to the next batch."""
+        self._next.extend(records)
+
+    def get_nowait(self) -> list[Any]:
+        """What was pushed since it was asked last. Raises queue.Empty if nothing was."""
+        if not self._next:
+            raise queue.Empty
+        records, self._next = self._next, []
+        return records
+
+
+@final
+class Collected:
+    """The batches of a stream."""
+
+    def __init__(self, batch_ms: int) -> None:
+        self._batch_ms = batch_ms
+        self._by_time: dict[int, list[Any]] = {}
+
+    def _take(self, time: datetime, rdd: RDD[Any]) -> None:
+        self._by_time[round(time.timestamp() * 1000)] = rdd.collect()
+
+    @property
+    def batches(self) -> list[list[Any]]:
+        """All batches that there were, in their order."""
+        return [self._by_time[time] for time in sorted(self._by_time)]
+
+    def batch(self, tick: int) -> list[Any]:
+        """The batch of a tick, from 1. LookupError if the stream had none then."""
+        try:
+            return self._by_time[tick * self._batch_ms]
+        except KeyError:
+            raise LookupError(f"the stream had no batch at tick {tick}") from None
+
+
+@final
+class StreamTest:
+    """A streaming context under a clock that stands still."""
+
+    def __init__(self, sc: SparkContext, batch: float) -> None:
+        from tidemill import _native
+        from tidemill.pyspark.streaming import StreamingContext
+
+        self._clock = _native.ManualClock(0)
+        self.ssc = StreamingContext(sc, batch, clock=self._clock)
+        self.sc = sc
+        self._ticks = 0
+        self._completed = 0
+        self._condition = threading.Condition()
+        self._pulse = self.input()
+
+    def input(self) -> Any:
+        """A stream of what is pushed into it, by `push(*records)`."""
+        source = Input()
+        dstream = self.ssc.queueStream(source)  # type: ignore[arg-type]
+        dstream.push = source.push  # type: ignore[attr-defined]
+        return dstream
+
+    def collect(self, dstream: DStream[Any]) -> Collected:
+        """The batches of a stream, as they come."""
+        collected = Collected(self.ssc._batch_ms)
+        take = collected._take
+        dstream.foreachRDD(lambda time, rdd: take(time, rdd))
+        return collected
+
+    def tick(self, n: int = 1) -> None:
+        """Runs the next batch, or the next n. Raises what one failed with."""
+        if self._ticks == 0:
+            self._start()
+        for _ in range(n):
+            self._ticks += 1
+            self._clock.advance(self.ssc._batch_ms)
+            self._wait()
+
+    def _start(self) -> None:
+        from tidemill.pyspark.streaming import StreamingListener
+
+        counts = self._count
+
+        class Completed(StreamingListener):
+            def onBatchCompleted(self, batchCompleted: object) -> None:
+                counts()
+
+        # Other outputs have nothing to do at times that are no multiple of their slide.
+        self._pulse.foreachRDD(lambda rdd: None)
+        self.ssc.addStreamingListener(Completed())
+        self.ssc.start()
+
+    def _count(self) -> None:
+        with self._condition:
+            self._completed += 1
+            self._condition.notify_all()
+
+    def _wait(self) -> None:
+        with self._condition:
+            done = self._condition.wait_for(lambda: self._completed >= self._ticks, PATIENCE_S)
+        self.ssc.awaitTerminationOrTimeout(0)
+        if not done:
+            raise TimeoutError(f"batch {self._ticks} is not done after {PATIENCE_S:.0f} s")
+
+
+@pytest.fixture
+def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StreamTest]:
+    """A streaming context whose time stands still; see `tidemill.pytest_plugin`."""
+    from tidemill.pyspark.conf import SparkConf
+    from tidemill.pyspark.context import SparkContext
+
+    marker = request.node.get_closest_marker("stream")
+    said: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
+    conf = SparkConf().setMaster(said.get("master", "local[2]")).setAppName(request.node.name)
+    conf.setAll(list(said.get("conf", {}).items()))
+    sc = SparkContext(conf=conf)
+    try:
+        sc.setCheckpointDir(str(tmp_path / "checkpoint"))
+        test = StreamTest(sc, said.get("batch", 1.0))
+        try:
+            yield test
+        finally:
+            test.ssc.stop(stopSparkContext=False)
+    finally:
+        sc.stop()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker known."""
+    config.addinivalue_line(
+        "markers", "stream(batch=1.0, master='local[2]', conf={}): how the context of the fixture `stream` is made"
+    )
