@@ -78,7 +78,7 @@ def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigurationError(f'--conf takes KEY=VALUE, not "{text}"')
-    return key, value.strip("\"'") if value[:1] == value[-1:] and value[:1] in "\"'" else value
+    return key, value
 
 
 def _properties(path: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -25,6 +26,7 @@ from tidemill.pyspark.streaming.listener import deliver
 from tidemill.pyspark.streaming.plan import Plan, _place, declares, replay
 from tidemill.pyspark.streaming.queue_input import queue_stream
 from tidemill.pyspark.streaming.receiver import Receiver, ReceiverStore, runner
+from tidemill.pyspark.streaming.stream import checked_rdd
 from tidemill.pyspark.streaming.util import duration_ms
 
 if TYPE_CHECKING:
@@ -38,6 +40,19 @@ _WHEN = {
     "active": "adding new inputs, transformations, and output operations after starting a context is not supported",
     "stopped": "adding new inputs, transformations, and output operations after stopping a context is not supported",
 }
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A context of the engine, and its batch duration."""
+
+    native: _native.StreamingContext
+    batch_ms: int
+
+    @staticmethod
+    def of(sc: SparkContext, batch_ms: int, clock: _native.ManualClock | None = None) -> Engine:
+        """One with this batch duration; `clock` tells its time, by default the system's."""
+        return Engine(_native.StreamingContext(sc._native, batch_ms, clock), batch_ms)
 
 
 class StreamingContext:
@@ -54,20 +69,17 @@ class StreamingContext:
         self,
         sparkContext: SparkContext,
         batchDuration: float | None = None,
-        jssc: Any = None,
-        *,
-        clock: _native.ManualClock | None = None,
-        batch_ms: int | None = None,
+        jssc: Engine | None = None,
     ) -> None:
-        if batch_ms is None:
+        if jssc is None:
             assert batchDuration is not None, "a StreamingContext needs a batchDuration, in seconds"
-            batch_ms = duration_ms(batchDuration)
-        self._sc, self._batch_ms = sparkContext, batch_ms
-        self._native = _native.StreamingContext(sparkContext._native, self._batch_ms, clock)
+            jssc = Engine.of(sparkContext, duration_ms(batchDuration))
+        self._sc, self._batch_ms, self._native = sparkContext, jssc.batch_ms, jssc.native
         self._plan = Plan()
         self._outputs = 0
         self._keeps_state = False
         self._directory: str | None = None
+        self._remember_ms: int | None = None
         self._started_at = ""
         self._thread = threading.local()
         directory = sparkContext.getConf().get("spark.streaming.checkpoint.directory")
@@ -79,6 +91,10 @@ class StreamingContext:
     def _ssc(self) -> StreamingContext:
         return self
 
+    def _refusal(self) -> str:
+        """Why it cannot go into a task."""
+        return "a StreamingContext can only be used on the driver, and not in a task"
+
     @property
     def _state(self) -> str:
         return self._native.state
@@ -89,7 +105,7 @@ class StreamingContext:
         return self._sc
 
     def _wrap(self, rdd: _native.Rdd) -> RDD[Any]:
-        return RDD._of(rdd, self._sc)
+        return RDD(rdd, self._sc)
 
     def _refuse_declarations(self) -> None:
         when = _WHEN.get(self._state)
@@ -113,7 +129,7 @@ class StreamingContext:
         If the connection cannot be made or ends, it is made anew every two seconds. `storageLevel` means nothing here: what
         waits is in memory, and when that is full the server has to wait.
         """
-        return DStream(self._native.socket_text_stream(hostname, int(port)), self)
+        return DStream(self._native.socket_text_stream(hostname, int(port)), self, None)
 
     @declares
     def textFileStream(
@@ -124,12 +140,12 @@ class StreamingContext:
         Only here: `filter` takes the path of a file; by default names that begin with neither "." nor "_". With
         `newFilesOnly=False` the files that are there already come first.
         """
-        return DStream(self._native.text_file_stream(directory, filter, newFilesOnly), self)
+        return DStream(self._native.text_file_stream(directory, filter, newFilesOnly), self, None)
 
     @declares
     def binaryRecordsStream(self, directory: str, recordLength: int) -> DStream[bytes]:
         """As `textFileStream`; records are so many bytes each."""
-        return DStream(self._native.binary_records_stream(directory, recordLength), self)
+        return DStream(self._native.binary_records_stream(directory, recordLength), self, None)
 
     @declares
     def queueStream(
@@ -144,7 +160,7 @@ class StreamingContext:
         appended while the program runs are seen, and `rdds` may be a `deque` or a `queue.Queue`. IndexError if it is an
         empty list and there is no default.
         """
-        return DStream(queue_stream(self._native, self._sc, rdds, oneAtATime, default), self)
+        return DStream(queue_stream(self._native, self._sc, rdds, oneAtATime, default), self, None)
 
     @declares
     def receiverStream(self, receiver: Receiver | Callable[[ReceiverStore], object]) -> DStream[Any]:
@@ -153,7 +169,7 @@ class StreamingContext:
         An object with `onStart(store)` and `onStop()`, or a function of `store`, which then returns when
         `store.isStopped()`. It is called on a thread of its own; when it raises, it is started again after two seconds.
         """
-        return DStream(self._native.receiver_stream(runner(receiver)), self)
+        return DStream(self._native.receiver_stream(runner(receiver)), self, None)
 
     # Several streams.
 
@@ -167,7 +183,7 @@ class StreamingContext:
             return first
         if any(stream._slide_ms != first._slide_ms for stream in dstreams):
             raise ValueError("all DStreams should have same slide duration")
-        return DStream(self._native.union([stream._native for stream in dstreams]), self)
+        return DStream(self._native.union([stream._native for stream in dstreams]), self, None)
 
     @declares
     def transform(self, dstreams: list[DStream[Any]], transformFunc: Callable[..., RDD[T]]) -> DStream[T]:
@@ -179,20 +195,20 @@ class StreamingContext:
         def make(_: int, natives: list[_native.Rdd]) -> _native.Rdd:
             given = transformFunc(tuple(map(self._wrap, natives)))
             if given is None:
-                raise SparkException("the function of StreamingContext.transform returned None; return an empty RDD instead")
-            return given._native
+                raise SparkException("the function of StreamingContext.transform gave None; let it return an empty RDD")
+            return checked_rdd(given, "StreamingContext.transform", transformFunc)._native
 
-        return DStream(self._native.transform([stream._native for stream in dstreams], make), self)
+        return DStream(self._native.transform([stream._native for stream in dstreams], make), self, None)
 
     # Settings.
 
     @declares
     def remember(self, duration: float) -> None:
         """How long every stream keeps its batches at the least, in seconds. Once only."""
-        if getattr(self, "_remember", None) is not None:
-            raise IllegalArgumentException(f"requirement failed: remember duration already set as {self._remember} ms")
-        self._remember = duration_ms(duration)
-        self._native.remember(self._remember)
+        if self._remember_ms is not None:
+            raise IllegalArgumentException(f"requirement failed: remember duration already set as {self._remember_ms} ms")
+        self._remember_ms = duration_ms(duration)
+        self._native.remember(self._remember_ms)
 
     def checkpoint(self, directory: str) -> None:
         """Keeps state and the program itself in this directory, which is made; a restart goes on from there."""
@@ -358,7 +374,7 @@ class StreamingContext:
     @classmethod
     def _recover(cls, path: str, remembered: program.Program) -> StreamingContext:
         sc = program.context(remembered)
-        ssc = cls(sc, batch_ms=remembered.batch_ms)
+        ssc = cls(sc, None, Engine.of(sc, remembered.batch_ms))
         steps = remembered.steps(path, sc, ssc)
         ssc._plan.closed = True
         replay(ssc, steps)

@@ -7,17 +7,18 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tidemill.pyspark.rdd import portable_hash
+from tidemill.pyspark._partitioner import portable_hash
 from tidemill.pyspark.resultiterable import ResultIterable
 from tidemill.pyspark.storagelevel import StorageLevel
 from tidemill.pyspark.streaming import output, windows
 from tidemill.pyspark.streaming.plan import declares
-from tidemill.pyspark.streaming.stream import Stream, T_co, given_rdd
+from tidemill.pyspark.streaming.stream import Stream, T, checked_rdd
 from tidemill.pyspark.streaming.util import duration_ms, takes_time, to_datetime
 
 if TYPE_CHECKING:
     from tidemill import _native
     from tidemill.pyspark.rdd import RDD
+    from tidemill.pyspark.streaming.context import StreamingContext
     from tidemill.pyspark.streaming.state import StateSpec
 
 U = TypeVar("U")
@@ -28,7 +29,7 @@ W = TypeVar("W")
 __all__ = ["DStream", "MapWithStateDStream", "TransformedDStream"]
 
 
-class DStream(Stream[T_co]):
+class DStream(Stream[T]):
     """One RDD of records for every slide duration.
 
     Made by the inputs of a StreamingContext and by other streams, before the context is started; afterwards every
@@ -40,6 +41,10 @@ class DStream(Stream[T_co]):
     none either, and outputs do nothing; where there are two parents, the missing one counts as empty.
     """
 
+    def __init__(self, jdstream: _native.DStream | None, ssc: StreamingContext, jrdd_deserializer: object) -> None:
+        """Made by others: `jdstream` is the engine's stream; `jrdd_deserializer` means nothing here."""
+        super().__init__(jdstream, ssc)
+
     # What is done to each record or partition.
 
     def _each(self, function: Callable[[RDD[Any]], RDD[Any]]) -> DStream[Any]:
@@ -49,41 +54,41 @@ class DStream(Stream[T_co]):
         return self._sc.defaultParallelism if given is None else given
 
     @declares
-    def map(self, f: Callable[[T_co], U], preservesPartitioning: bool = False) -> DStream[U]:
+    def map(self, f: Callable[[T], U], preservesPartitioning: bool = False) -> DStream[U]:
         """What `f` makes of each record."""
         return self._each(lambda rdd: rdd.map(f, preservesPartitioning))
 
     @declares
-    def flatMap(self, f: Callable[[T_co], Iterable[U]], preservesPartitioning: bool = False) -> DStream[U]:
+    def flatMap(self, f: Callable[[T], Iterable[U]], preservesPartitioning: bool = False) -> DStream[U]:
         """All that `f` makes of each record."""
         return self._each(lambda rdd: rdd.flatMap(f, preservesPartitioning))
 
     @declares
-    def filter(self, f: Callable[[T_co], bool]) -> DStream[T_co]:
+    def filter(self, f: Callable[[T], bool]) -> DStream[T]:
         """The records that `f` takes."""
         return self._each(lambda rdd: rdd.filter(f))
 
     @declares
     def mapPartitions(
-        self, f: Callable[[Iterable[T_co]], Iterable[U]], preservesPartitioning: bool = False
+        self, f: Callable[[Iterable[T]], Iterable[U]], preservesPartitioning: bool = False
     ) -> DStream[U]:
         """What `f` makes of the iterator over each partition, of empty ones too."""
         return self._each(lambda rdd: rdd.mapPartitions(f, preservesPartitioning))
 
     @declares
     def mapPartitionsWithIndex(
-        self, f: Callable[[int, Iterable[T_co]], Iterable[U]], preservesPartitioning: bool = False
+        self, f: Callable[[int, Iterable[T]], Iterable[U]], preservesPartitioning: bool = False
     ) -> DStream[U]:
         """As `mapPartitions`; `f` gets the number of the partition before the iterator."""
         return self._each(lambda rdd: rdd.mapPartitionsWithIndex(f, preservesPartitioning))
 
     @declares
-    def glom(self) -> DStream[list[T_co]]:
+    def glom(self) -> DStream[list[T]]:
         """One list for each partition."""
         return self._each(lambda rdd: rdd.glom())
 
     @declares
-    def repartition(self, numPartitions: int) -> DStream[T_co]:
+    def repartition(self, numPartitions: int) -> DStream[T]:
         """The same records, dealt out to so many partitions."""
         return self._each(lambda rdd: rdd.repartition(numPartitions))
 
@@ -95,13 +100,13 @@ class DStream(Stream[T_co]):
         return self.mapPartitions(lambda records: [sum(1 for _ in records)]).reduce(operator.add)
 
     @declares
-    def reduce(self, func: Callable[[T_co, T_co], T_co]) -> DStream[T_co]:
+    def reduce(self, func: Callable[[T, T], T]) -> DStream[T]:
         """One record, reduced from all by `func`; none if there are none."""
-        keyed = self.map(lambda record: (None, record))
+        keyed: DStream[tuple[Any, T]] = self.map(lambda record: (None, record))
         return keyed.reduceByKey(func, 1).map(lambda pair: pair[1])
 
     @declares
-    def countByValue(self) -> DStream[tuple[T_co, int]]:
+    def countByValue(self) -> DStream[tuple[T, int]]:
         """Each different record, and how often it is there."""
         keyed: DStream[tuple[Any, int]] = self.map(lambda record: (record, 1))
         return keyed.reduceByKey(operator.add)
@@ -157,7 +162,7 @@ class DStream(Stream[T_co]):
         return self.transformWith(lambda a, b: f(a, b), other)
 
     @declares
-    def union(self, other: DStream[U]) -> DStream[T_co | U]:
+    def union(self, other: DStream[U]) -> DStream[T | U]:
         """The records of both. ValueError if their slide durations differ."""
         if self._slide_ms != other._slide_ms:
             raise ValueError("the two DStream should have same slide duration")
@@ -207,7 +212,7 @@ class DStream(Stream[T_co]):
 
     @declares
     def transform(
-        self, func: Callable[[RDD[T_co]], RDD[U] | None] | Callable[[datetime, RDD[T_co]], RDD[U] | None]
+        self, func: Callable[[RDD[T]], RDD[U] | None] | Callable[[datetime, RDD[T]], RDD[U] | None]
     ) -> DStream[U]:
         """What `func(rdd)` or `func(time, rdd)` makes of each batch, on the driver; `time` is local time.
 
@@ -239,30 +244,30 @@ class DStream(Stream[T_co]):
         def make(time: int, natives: list[_native.Rdd]) -> _native.Rdd | None:
             rdds = map(wrap, natives)
             given = function(to_datetime(time), *rdds) if timed else function(*rdds)
-            return None if given is None else given_rdd(given, "transformWith", function)
+            return None if given is None else checked_rdd(given, "transformWith", function)._native
 
-        return DStream(self._ssc._native.transform([self._native, other._native], make), self._ssc)
+        return DStream(self._ssc._native.transform([self._native, other._native], make), self._ssc, None)
 
     # Windows.
 
     @declares
-    def window(self, windowDuration: float, slideDuration: float | None = None) -> DStream[T_co]:
+    def window(self, windowDuration: float, slideDuration: float | None = None) -> DStream[T]:
         """At every slide, the records of the last `windowDuration`.
 
         The first windows are shorter. ValueError if a duration is not a multiple of this stream's slide duration.
         """
         windows.validate(self, windowDuration, slideDuration)
         slide = None if slideDuration is None else duration_ms(slideDuration)
-        return DStream(self._native.window(duration_ms(windowDuration), slide), self._ssc)
+        return DStream(self._native.window(duration_ms(windowDuration), slide), self._ssc, None)
 
     @declares
     def reduceByWindow(
         self,
-        reduceFunc: Callable[[T_co, T_co], T_co],
-        invReduceFunc: Callable[[T_co, T_co], T_co] | None,
+        reduceFunc: Callable[[T, T], T],
+        invReduceFunc: Callable[[T, T], T] | None,
         windowDuration: float,
         slideDuration: float,
-    ) -> DStream[T_co]:
+    ) -> DStream[T]:
         """One record: the window's records reduced; none if it has none.
 
         With `invReduceFunc`, which takes out of a result what left the window, see `reduceByKeyAndWindow`.
@@ -278,7 +283,7 @@ class DStream(Stream[T_co]):
     @declares
     def countByValueAndWindow(
         self, windowDuration: float, slideDuration: float, numPartitions: int | None = None
-    ) -> DStream[tuple[T_co, int]]:
+    ) -> DStream[tuple[T, int]]:
         """Each different record of the window, and how often it is there."""
         return windows.count_by_value(self, windowDuration, slideDuration, numPartitions)
 
@@ -328,7 +333,7 @@ class DStream(Stream[T_co]):
         initial = self._ssc._states(initialRDD)
         self._ssc._keeps_state = True
         partitions = self._partitions(numPartitions)
-        return DStream(self._native.update_state_by_key(updateFunc, partitions, initial), self._ssc)
+        return DStream(self._native.update_state_by_key(updateFunc, partitions, initial), self._ssc, None)
 
     @declares
     def mapWithState(self: DStream[tuple[K, V]], spec: StateSpec) -> MapWithStateDStream[Any]:
@@ -345,31 +350,31 @@ class DStream(Stream[T_co]):
     # What is kept.
 
     @declares
-    def cache(self) -> DStream[T_co]:
+    def cache(self) -> DStream[T]:
         """Keeps each batch in memory, once it was computed, as long as a later batch may need it."""
         self._persist(StorageLevel.MEMORY_ONLY)
         return self
 
     @declares
-    def persist(self, storageLevel: StorageLevel) -> DStream[T_co]:
+    def persist(self, storageLevel: StorageLevel) -> DStream[T]:
         """As `cache`, on disk or in memory. UnsupportedOperationException after start."""
         self._persist(storageLevel)
         return self
 
     @declares
-    def checkpoint(self, interval: float) -> DStream[T_co]:
+    def checkpoint(self, interval: float) -> DStream[T]:
         """How often what is remembered is checkpointed, in seconds: a multiple of the slide duration."""
         self._checkpoint(interval)
         return self
 
     @declares
-    def uid(self, uid: str) -> DStream[T_co]:
+    def uid(self, uid: str) -> DStream[T]:
         """Names what this stream remembers, so that a changed program finds it in a checkpoint. Only here."""
         self._made = self._native.uid(uid)
         self.is_named = True
         return self
 
-    def slice(self, begin: datetime | float, end: datetime | float) -> list[RDD[T_co]]:
+    def slice(self, begin: datetime | float, end: datetime | float) -> list[RDD[T]]:
         """The batches from one time to another, both included: local datetimes, or seconds since the epoch.
 
         SparkException before start.
@@ -380,7 +385,7 @@ class DStream(Stream[T_co]):
 
     @declares
     def foreachRDD(
-        self, func: Callable[[RDD[T_co]], object] | Callable[[datetime, RDD[T_co]], object]
+        self, func: Callable[[RDD[T]], object] | Callable[[datetime, RDD[T]], object]
     ) -> None:
         """Calls `func(rdd)` or `func(time, rdd)` for each batch, on the driver; `time` is local time.
 
@@ -414,14 +419,14 @@ class DStream(Stream[T_co]):
         self._ssc._outputs += 1
 
 
-class TransformedDStream(DStream[T_co]):
+class TransformedDStream(DStream[T]):
     """What a function makes of each batch of another stream.
 
     A row of them is one node of the engine, from the last that is kept: a stream with many steps costs what one costs.
     """
 
     def __init__(self, prev: DStream[Any], func: Callable[[int, RDD[Any]], RDD[Any] | None]) -> None:
-        super().__init__(None, prev._ssc)
+        super().__init__(None, prev._ssc, None)
         self._prev, self._func = prev, func
 
     @property
@@ -437,29 +442,28 @@ class TransformedDStream(DStream[T_co]):
         wrap = self._wrap
 
         def make(time: int, native: _native.Rdd) -> _native.Rdd | None:
-            rdd: RDD[Any] | None = wrap(native)
+            rdd = wrap(native)
             for function in functions:
-                rdd = function(time, rdd)
-                if rdd is None:
+                given = function(time, rdd)
+                if given is None:
                     return None
-                if not hasattr(rdd, "_native"):
-                    given_rdd(rdd, "transform", function)
-            return given_rdd(rdd, "transform", functions[-1])
+                rdd = checked_rdd(given, "transform", function)
+            return rdd._native
 
         return parent._native.transform(make)
 
 
-class MapWithStateDStream(DStream[T_co]):
+class MapWithStateDStream(DStream[T]):
     """What the function of `mapWithState` gave, and a view of the state behind it."""
 
-    def __init__(self, native: _native.MapWithStateDStream, ssc: Any) -> None:
-        super().__init__(native.mapped, ssc)
+    def __init__(self, native: _native.MapWithStateDStream, ssc: StreamingContext) -> None:
+        super().__init__(native.mapped, ssc, None)
         self._stateful = native
 
     @declares
     def stateSnapshots(self) -> DStream[Any]:
         """Pairs of every key and its state, at every batch."""
-        return DStream(self._stateful.state_snapshots, self._ssc)
+        return DStream(self._stateful.state_snapshots, self._ssc, None)
 
 
 def _assert_arity(function: Callable[..., Any], arity: int, what: str) -> None:

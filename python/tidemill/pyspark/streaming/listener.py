@@ -51,7 +51,7 @@ class StreamingListener:
     def onBatchSubmitted(self, batchSubmitted: "BatchEvent") -> None:
         """A batch waits to be processed."""
 
-    def onBatchStarted(self, batchStarted: "BatchEvent") -> None:
+    def onBatchStarted(self, batchSubmitted: "BatchEvent") -> None:
         """The processing of a batch began; comes before its first output operation."""
 
     def onBatchCompleted(self, batchCompleted: "BatchEvent") -> None:

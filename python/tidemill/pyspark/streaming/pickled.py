@@ -1,7 +1,8 @@
 """Steps of a program as bytes, by cloudpickle.
 
 All steps are pickled at once, so that functions that share globals share them after a recovery too. Contexts in them are
-the recovered ones; datasets that are arguments are stored record by record; elsewhere they are refused, as in Spark.
+the recovered ones; broadcast values are broadcast again, and accumulators begin with what they had at start. Datasets that
+are arguments are stored record by record; elsewhere they are refused, as in Spark.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 
+from tidemill.pyspark.accumulators import Accumulator
+from tidemill.pyspark.broadcast import Broadcast
 from tidemill.pyspark.context import SparkContext
 from tidemill.pyspark.rdd import RDD
 from tidemill.pyspark.streaming.plan import Step
@@ -47,6 +50,21 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(obj, Stream):
             raise pickle.PicklingError("it refers to a DStream, which is only there while streams are declared")
         return None
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, Broadcast):
+            return _broadcast, (SparkContext._active_spark_context, obj.value)
+        if isinstance(obj, Accumulator):
+            return _accumulator, (SparkContext._active_spark_context, obj.value, obj.accum_param)
+        return super().reducer_override(obj)
+
+
+def _broadcast(sc: SparkContext, value: Any) -> Broadcast[Any]:
+    return sc.broadcast(value)
+
+
+def _accumulator(sc: SparkContext, value: Any, param: Any) -> Accumulator[Any]:
+    return sc.accumulator(value, param)
 
 
 class _Unpickler(pickle.Unpickler):

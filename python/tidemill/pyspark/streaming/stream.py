@@ -6,22 +6,22 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from tidemill.pyspark.rdd import RDD
 from tidemill.pyspark.streaming.errors import SparkException, UnsupportedOperationException
 from tidemill.pyspark.streaming.util import duration_ms, to_ms
 
 if TYPE_CHECKING:
     from tidemill import _native
-    from tidemill.pyspark.rdd import RDD
     from tidemill.pyspark.storagelevel import StorageLevel
     from tidemill.pyspark.streaming.context import StreamingContext
 
-T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 
-class Stream(Generic[T_co]):
+class Stream(Generic[T]):
     """The part of a stream that is not about its records."""
 
-    def __init__(self, native: _native.DStream | None, ssc: StreamingContext, jrdd_deserializer: Any = None) -> None:
+    def __init__(self, native: _native.DStream | None, ssc: StreamingContext) -> None:
         self._made, self._ssc, self._sc = native, ssc, ssc._sc
         self._step: int | None = None
         self.is_cached = False
@@ -52,6 +52,10 @@ class Stream(Generic[T_co]):
         """How often there is a batch, in seconds."""
         return self._slide_ms / 1000
 
+    def _refusal(self) -> str:
+        """Why it cannot go into a task."""
+        return "a DStream is only there while streams are declared, and not in a task"
+
     def context(self) -> StreamingContext:
         """The context that it was declared with."""
         return self._ssc
@@ -79,11 +83,9 @@ class Stream(Generic[T_co]):
         return [self._wrap(rdd) for rdd in self._native.slice(to_ms(begin), to_ms(end))]
 
 
-def given_rdd(given: Any, method: str, function: Callable[..., Any]) -> _native.Rdd:
-    """The dataset of an RDD that a user's function gave."""
-    native = getattr(given, "_native", None)
-    if native is None:
-        name = getattr(function, "__name__", repr(function))
-        raise TypeError(f"the function {name} given to {method} must return an RDD, not {type(given).__name__}")
-    result: _native.Rdd = native
-    return result
+def checked_rdd(given: object, method: str, function: Callable[..., Any]) -> RDD[Any]:
+    """The RDD that a user's function gave. TypeError if it gave something else."""
+    if isinstance(given, RDD):
+        return given
+    name = getattr(function, "__name__", repr(function))
+    raise TypeError(f"the function {name} given to {method} must return an RDD, not {type(given).__name__}")

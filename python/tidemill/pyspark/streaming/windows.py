@@ -51,7 +51,7 @@ def reduce_by_key(
     )
     if inverse is not None:
         stream._ssc._keeps_state = True
-    reduced: DStream[Any] = DStream(native, stream._ssc)
+    reduced: DStream[Any] = DStream(native, stream._ssc, None)
     return reduced if inverse is None or keep is None else reduced.filter(keep)
 
 

@@ -1,26 +1,11 @@
-"""A fixture for tests of streaming programs, in a time that stands still.
-
-    def test_counts(stream):
-        words = stream.input()
-        counts = stream.collect(words.map(lambda word: (word, 1)).reduceByKey(lambda a, b: a + b))
-        words.push("a", "b", "a")
-        stream.tick()
-        assert sorted(counts.batch(1)) == [("a", 2), ("b", 1)]
-
-Nothing sleeps: `tick` moves the clock by one batch duration and returns when that batch is done. What a batch raises is
-raised by `tick`. The marker `stream(batch=1.0, master="local[2]", conf={...})` says how the context is made.
-"""
+"""A streaming context under a clock that stands still."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
-
-import pytest
 
 if TYPE_CHECKING:
     from tidemill.pyspark.context import SparkContext
@@ -30,26 +15,25 @@ if TYPE_CHECKING:
 # For how long a batch may run before the test fails; it only ends a test that hangs.
 PATIENCE_S = 60.0
 
-__all__ = ["Collected", "Input", "StreamTest", "stream"]
-
 
 @final
 class Input:
     """Records on their way into the next batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, sc: SparkContext, partitions: int | None) -> None:
+        self._sc, self._partitions = sc, partitions
         self._next: list[Any] = []
 
     def push(self, *records: Any) -> None:
         """Adds records to the next batch."""
         self._next.extend(records)
 
-    def get_nowait(self) -> list[Any]:
+    def get_nowait(self) -> RDD[Any]:
         """What was pushed since it was asked last. Raises queue.Empty if nothing was."""
         if not self._next:
             raise queue.Empty
         records, self._next = self._next, []
-        return records
+        return self._sc.parallelize(records, self._partitions)
 
 
 @final
@@ -82,21 +66,22 @@ class StreamTest:
 
     def __init__(self, sc: SparkContext, batch: float) -> None:
         from tidemill import _native
-        from tidemill.pyspark.streaming import StreamingContext
+        from tidemill.pyspark.streaming.context import Engine, StreamingContext
+        from tidemill.pyspark.streaming.util import duration_ms
 
-        self._clock = _native.ManualClock(0)
-        self.ssc = StreamingContext(sc, batch, clock=self._clock)
         self.sc = sc
+        self._clock = _native.ManualClock(0)
+        self.ssc = StreamingContext(sc, None, Engine.of(sc, duration_ms(batch), self._clock))
         self._ticks = 0
         self._completed = 0
         self._condition = threading.Condition()
         self._pulse = self.input()
 
-    def input(self) -> Any:
-        """A stream of what is pushed into it, by `push(*records)`."""
-        source = Input()
-        dstream = self.ssc.queueStream(source)  # type: ignore[arg-type]
-        dstream.push = source.push  # type: ignore[attr-defined]
+    def input(self, partitions: int | None = None) -> Any:
+        """A stream of what is pushed into it, by `push(*records)`; the records of a batch are in so many partitions."""
+        source = Input(self.sc, partitions)
+        dstream: Any = self.ssc.queueStream(source)  # type: ignore[arg-type]
+        dstream.push = source.push
         return dstream
 
     def collect(self, dstream: DStream[Any]) -> Collected:
@@ -140,32 +125,3 @@ class StreamTest:
         self.ssc.awaitTerminationOrTimeout(0)
         if not done:
             raise TimeoutError(f"batch {self._ticks} is not done after {PATIENCE_S:.0f} s")
-
-
-@pytest.fixture
-def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StreamTest]:
-    """A streaming context whose time stands still; see `tidemill.pytest_plugin`."""
-    from tidemill.pyspark.conf import SparkConf
-    from tidemill.pyspark.context import SparkContext
-
-    marker = request.node.get_closest_marker("stream")
-    said: dict[str, Any] = {} if marker is None else dict(marker.kwargs)
-    conf = SparkConf().setMaster(said.get("master", "local[2]")).setAppName(request.node.name)
-    conf.setAll(list(said.get("conf", {}).items()))
-    sc = SparkContext(conf=conf)
-    try:
-        sc.setCheckpointDir(str(tmp_path / "checkpoint"))
-        test = StreamTest(sc, said.get("batch", 1.0))
-        try:
-            yield test
-        finally:
-            test.ssc.stop(stopSparkContext=False)
-    finally:
-        sc.stop()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marker known."""
-    config.addinivalue_line(
-        "markers", "stream(batch=1.0, master='local[2]', conf={}): how the context of the fixture `stream` is made"
-    )

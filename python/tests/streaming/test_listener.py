@@ -1,0 +1,69 @@
+"""What a listener hears of a running program."""
+
+from typing import Any
+
+import pytest
+
+from tidemill.pyspark.streaming import StreamingListener
+from tidemill.pytest_plugin import StreamTest
+
+
+class Recorder(StreamingListener):
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Any]] = []
+
+
+def recording(name: str) -> Any:
+    return lambda self, event: self.heard.append((name, event))
+
+
+for method in [name for name in vars(StreamingListener) if name.startswith("on")]:
+    setattr(Recorder, method, recording(method))
+
+
+def test_the_events_of_a_batch(stream: StreamTest) -> None:
+    recorder = Recorder()
+    stream.ssc.addStreamingListener(recorder)
+    source = stream.input()
+    stream.collect(source)
+    source.push(1)
+    stream.tick()
+    stream.ssc.stop(stopSparkContext=False)
+    names = [name for name, _ in recorder.heard]
+    operation = ["onOutputOperationStarted", "onOutputOperationCompleted"]
+    assert names == ["onStreamingStarted", "onBatchSubmitted", "onBatchStarted", *operation * 2, "onBatchCompleted"]
+    events = dict(recorder.heard)
+    submitted = events["onBatchSubmitted"].batchInfo()
+    assert submitted.batchTime().milliseconds() == 1000
+    assert (submitted.processingStartTime(), submitted.totalDelay()) == (-1, -1)
+    completed = events["onBatchCompleted"].batchInfo()
+    assert completed.totalDelay() == completed.schedulingDelay() + completed.processingDelay() >= 0
+    outputs = completed.outputOperationInfos()
+    assert sorted(outputs) == [0, 1]
+    assert outputs[0].failureReason() is None and outputs[0].endTime() >= outputs[0].startTime() >= 0
+    assert outputs[0].batchTime().milliseconds() == 1000
+
+
+def test_a_failed_output(stream: StreamTest) -> None:
+    recorder = Recorder()
+    stream.ssc.addStreamingListener(recorder)
+    stream.collect(stream.input().transform(lambda rdd: rdd.map(lambda _: 1).union(5)))
+    with pytest.raises(Exception):
+        stream.tick()
+    stream.ssc.stop(stopSparkContext=False)
+    completed = dict(recorder.heard)["onBatchCompleted"].batchInfo()
+    assert completed.outputOperationInfos()[0].failureReason()
+
+
+def test_a_listener_may_be_any_object(stream: StreamTest) -> None:
+    class Some:
+        started = 0
+
+        def onStreamingStarted(self, event: Any) -> None:
+            self.started = event.time()
+
+    some = Some()
+    stream.ssc.addStreamingListener(some)
+    stream.tick()
+    stream.ssc.stop(stopSparkContext=False)
+    assert some.started > 0

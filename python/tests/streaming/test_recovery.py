@@ -1,0 +1,117 @@
+"""Programs that are killed and started again, in processes of their own."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from programs import Process
+
+PROGRAM = """
+import sys
+from pyspark import SparkContext
+from pyspark.streaming import StreamingContext
+
+VERSION = {version}
+totals = {{}}
+
+def add(values, count):
+    return sum(values) + (count or 0)
+
+def say(time, rdd):
+    for word, count in sorted(rdd.collect()):
+        totals[word] = count
+    print("counts", VERSION, sorted(totals.items()), flush=True)
+
+def setup():
+    print("setup", VERSION, flush=True)
+    ssc = StreamingContext(SparkContext("local[2]", "counts"), 0.1)
+    words = ssc.textFileStream("in").flatMap(str.split).map(lambda word: (word, 1))
+    words.updateStateByKey(add{initial}).foreachRDD(say)
+    return ssc
+
+ssc = StreamingContext.getOrCreate("checkpoint", setup)
+ssc.start()
+ssc.awaitTermination()
+"""
+
+
+def write(folder: Path, version: int = 1, initial: str = "") -> Path:
+    (folder / "in").mkdir(exist_ok=True)
+    path = folder / "program.py"
+    path.write_text(PROGRAM.format(version=version, initial=initial))
+    return path
+
+
+def put(folder: Path, name: str, text: str) -> None:
+    (folder / f".{name}").write_text(text)
+    (folder / f".{name}").rename(folder / "in" / name)
+
+
+def killed(folder: Path, program: Path) -> None:
+    with Process(["run", program], folder) as process:
+        process.until("setup 1")
+        process.until("counts 1 []")
+        put(folder, "first", "a b a\n")
+        process.until("[('a', 2), ('b', 1)]")
+        process.send(signal.SIGKILL)
+        assert process.ended() == -signal.SIGKILL
+
+
+def test_a_killed_program_goes_on_without_its_setup(tmp_path: Path) -> None:
+    program = write(tmp_path)
+    killed(tmp_path, program)
+    with Process(["run", program], tmp_path) as process:
+        put(tmp_path, "second", "a c\n")
+        process.until("[('a', 3), ('b', 1), ('c', 1)]")
+        process.send(signal.SIGTERM)
+        assert process.ended() == 0
+        assert "setup" not in process.stdout
+        assert "recovered the program" in process.stderr
+        assert "drained" in process.stderr
+
+
+def test_a_changed_program_has_no_effect_unless_setup_is_called_again(tmp_path: Path) -> None:
+    killed(tmp_path, write(tmp_path))
+    program = write(tmp_path, version=2)
+    with Process(["run", program], tmp_path) as process:
+        process.until("counts 1")
+    with Process(["run", "--conf", "tidemill.python.setupAgain=true", program], tmp_path) as process:
+        process.until("setup 2")
+        process.until("counts 2 [('a', 2), ('b', 1)]")
+    with Process(["run", program], tmp_path) as process:
+        process.until("counts 2")
+        assert "setup" not in process.stdout
+
+
+def test_initial_states_are_stored_by_value(tmp_path: Path) -> None:
+    program = write(tmp_path, initial=", initialRDD=ssc.sparkContext.parallelize([('z', 5)])")
+    with Process(["run", program], tmp_path) as process:
+        process.until("counts 1 [('z', 5)]")
+        process.send(signal.SIGKILL)
+    with Process(["run", program], tmp_path) as process:
+        process.until("counts 1 [('z', 5)]")
+        assert "setup" not in process.stdout
+
+
+def test_a_directory_that_others_may_write_to_is_not_trusted(tmp_path: Path) -> None:
+    program = write(tmp_path)
+    killed(tmp_path, program)
+    (tmp_path / "checkpoint").chmod(0o777)
+    with Process(["run", program], tmp_path) as process:
+        assert process.ended() == 1
+        assert "may be written to by others; chmod go-w it" in process.stderr
+
+
+@pytest.mark.parametrize("at", [3, 40, -1])
+def test_a_damaged_program_is_refused(tmp_path: Path, at: int) -> None:
+    program = write(tmp_path)
+    killed(tmp_path, program)
+    stored = tmp_path / "checkpoint" / "python-program"
+    data = bytearray(stored.read_bytes())
+    data[at] ^= 1
+    stored.write_bytes(data)
+    with Process(["run", program], tmp_path) as process:
+        assert process.ended() == 1
+        assert "Failed to read checkpoint from directory checkpoint" in process.stderr
+        assert "tidemill.python.setupAgain=true" in process.stderr
