@@ -1,0 +1,58 @@
+"""A SparkContext as the front of a StreamingContext that is made when it is first needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidemill.pyspark.conf import SparkConf
+
+BATCH_DURATION_KEY = "tidemill.streaming.batchDuration"
+STREAMING = frozenset(
+    (
+        "addStreamingListener",
+        "awaitTermination",
+        "awaitTerminationOrTimeout",
+        "binaryRecordsStream",
+        "checkpoint",
+        "queueStream",
+        "remember",
+        "socketTextStream",
+        "start",
+        "textFileStream",
+        "transform",
+    )
+)
+
+
+class StreamingFront:
+    """The streaming methods of a SparkContext."""
+
+    _conf: SparkConf
+
+    def _begin_streaming(self) -> None:
+        self._streaming: Any = None
+
+    def _streaming_context(self) -> Any:
+        """The StreamingContext of this context: the active one made of it, else one of its own."""
+        if self._streaming is None:
+            from tidemill.pyspark.streaming import StreamingContext
+
+            duration = self._conf.get(BATCH_DURATION_KEY) or "1"
+            try:
+                seconds = float(duration)
+            except ValueError as error:
+                raise ValueError(f'{BATCH_DURATION_KEY} is a number of seconds, not "{duration}"') from error
+            self._streaming = StreamingContext(self, int(seconds) if seconds.is_integer() else seconds)  # type: ignore[arg-type]
+        return self._streaming
+
+    def _stop_streaming(self) -> None:
+        """Stops the streams before the engine that runs them."""
+        streaming, self._streaming = self._streaming, None
+        if streaming is not None:
+            streaming.stop(stopSparkContext=False, stopGraceFully=False)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in STREAMING:
+            return getattr(self._streaming_context(), name)
+        return object.__getattribute__(self, name)
