@@ -48,6 +48,13 @@ def ours(name: str) -> names.Description:
     return names.member(owner, path[1])
 
 
+def without_additions(found: list[str] | None, theirs: list[str]) -> list[str] | None:
+    """Ours may have parameters more, if they can be given only by name."""
+    if found is None or "*" not in found or "*" in theirs:
+        return found
+    return found[: found.index("*")]
+
+
 def difference(name: str, theirs: names.Description) -> str | None:
     if theirs["kind"] == "attribute of objects":
         return None  # see test_attributes_of_objects
@@ -55,9 +62,11 @@ def difference(name: str, theirs: names.Description) -> str | None:
         found = ours(name)
     except (ImportError, AttributeError):
         return "missing"
-    for key in ("kind", "parameters"):
-        if theirs.get(key) != found.get(key):
-            return f"{key}: {found.get(key)} instead of {theirs.get(key)}"
+    if theirs["kind"] != found["kind"]:
+        return f"{found['kind']} instead of {theirs['kind']}"
+    if "parameters" in theirs:
+        given = without_additions(found["parameters"], theirs["parameters"])
+        return None if given == theirs["parameters"] else f"{given} instead of {theirs['parameters']}"
     return None
 
 

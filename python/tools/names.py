@@ -81,6 +81,8 @@ def member(owner: type, name: str) -> Description:
         return {"kind": "static method", "parameters": parameters(found.__func__)}
     if isinstance(found, classmethod):
         return {"kind": "class method", "parameters": (parameters(found.__func__) or [""])[1:]}
+    if found is object.__init__:
+        return {"kind": "method", "parameters": []}
     if inspect.isroutine(found):
         return {"kind": "method", "parameters": (parameters(found) or [""])[1:]}
     return {"kind": "attribute"}
