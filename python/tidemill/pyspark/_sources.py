@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def slices(records: Sequence[Any], number: int) -> list[Sequence[Any]]:
-    """A sequence cut into so many parts, as even as can be, the longer ones not first."""
-    bounds = [i * len(records) // number for i in range(number + 1)]
+LARGEST_BATCH_RECORDS = 1024
+
+
+def slices(records: Sequence[Any], number: int, batch: int = 1) -> list[Sequence[Any]]:
+    """A sequence cut into so many parts, the longer ones not first. Parts are of whole batches, and as even as these
+    allow: PySpark's engine cuts a list of pickled batches.
+
+    >>> slices("abcdefgh", 3), slices("abcdefgh", 3, 2)
+    (['ab', 'cde', 'fgh'], ['ab', 'cd', 'efgh'])
+    """
+    batches = -(-len(records) // batch)
+    bounds = [i * batches // number * batch for i in range(number + 1)]
     return [records[start:end] for start, end in zip(bounds, bounds[1:])]
 
 
@@ -67,6 +76,8 @@ def _parts_of(paths: str) -> list[str]:
 
 class Sources:
     """The methods of a SparkContext that make datasets."""
+
+    _batch_records: int
 
     @property
     def _engine(self) -> _native.Context:
@@ -115,7 +126,8 @@ class Sources:
         if isinstance(c, range):
             return self._range(c, number)
         records = c if isinstance(c, list) else list(c)
-        parts: list[Block] = [list(part) for part in slices(records, number)]
+        batch = max(1, min(len(records) // number, self._batch_records or LARGEST_BATCH_RECORDS))
+        parts: list[Block] = [list(part) for part in slices(records, number, batch)]
         is_frozen = not _ops.is_immutable(records)
         made = self._engine.parallelize([_ops.frozen(part) for part in parts] if is_frozen else parts)
         return self._source(made, "ParallelCollectionRDD", is_frozen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class StreamingFront:
         self._streaming: Any = None
 
     def _streaming_context(self) -> Any:
-        """The StreamingContext of this context: the active one made of it, else one of its own."""
+        """The StreamingContext of this context."""
         if self._streaming is None:
             from tidemill.pyspark.streaming import StreamingContext
 
@@ -48,9 +49,12 @@ class StreamingFront:
 
     def _stop_streaming(self) -> None:
         """Stops the streams before the engine that runs them."""
-        streaming, self._streaming = self._streaming, None
-        if streaming is not None:
-            streaming.stop(stopSparkContext=False, stopGraceFully=False)
+        loaded = sys.modules.get("tidemill.pyspark.streaming")
+        active = None if loaded is None else loaded.StreamingContext.getActive()
+        for streaming in (self._streaming, active):
+            if streaming is not None and streaming.sparkContext is self:
+                streaming.stop(stopSparkContext=False, stopGraceFully=False)
+        self._streaming = None
 
     def __getattr__(self, name: str) -> Any:
         if name in STREAMING:

@@ -53,8 +53,8 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
     """Makes datasets and runs jobs on them, in this process. One at a time is active.
 
     `master` is "local", "local[n]" or "local[*]", the default; arguments are stronger than `conf`. ValueError for a
-    wrong master, and if another context is active. `sparkHome`, `batchSize`, `serializer`, `gateway` and `jsc` are
-    accepted and change nothing.
+    wrong master, and if another context is active. `sparkHome`, `serializer`, `gateway` and `jsc` are accepted
+    and change nothing; `batchSize` bounds the batches of which `parallelize` makes partitions.
 
     A context is also a streaming one, for programs that need no other: `socketTextStream`, `start` and the other
     methods of StreamingContext work on one with batches of one second, or of `tidemill.streaming.batchDuration`
@@ -93,11 +93,11 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
             self._configure(master, appName, sparkHome, environment, conf)
             self._native_context: _native.Context | None = _native.Context(dict(self._conf.getAll()))
             SparkContext._active_spark_context = self
-        self.serializer = serializer
+        self.serializer, self._batch_records = serializer, max(batchSize, 0)
         self.pythonExec, self.pythonVer = sys.executable, "%d.%d" % sys.version_info[:2]
         self.profiler_collector = ProfilerCollector(profiler_cls, udf_profiler_cls, memory_profiler_cls)
         self._begin_jobs()
-        self._begin_shipping(pyFiles or [])
+        self._begin_shipping(self._listed("spark.files"), [*(pyFiles or []), *self._listed("spark.submit.pyFiles")])
         self._begin_streaming()
 
     def _refuse_second(self) -> None:
@@ -133,6 +133,10 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         prefix = "spark.executorEnv."
         variables = ((key, value) for key, value in self._conf.getAll() if key.startswith(prefix))
         self.environment: dict[str, Any] = {key.removeprefix(prefix): value for key, value in variables}
+
+    def _listed(self, key: str) -> list[str]:
+        """The items of a list with commas."""
+        return list(filter(None, (self._conf.get(key) or "").split(",")))
 
     # Where it may be used.
 

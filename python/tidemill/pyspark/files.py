@@ -59,12 +59,14 @@ def _source(path: str) -> str:
 class Shipped:
     """The methods of a SparkContext that add files."""
 
-    def _begin_shipping(self, python_files: list[str]) -> None:
+    def _begin_shipping(self, files: list[str], python_files: list[str]) -> None:
         self._files_root = tempfile.mkdtemp(prefix="tidemill-files-")
         SparkFiles._root_directory = self._files_root
         self._added_files: list[str] = []
         self._archives: list[str] = []
         self._added_to_path: list[str] = []
+        for path in files:
+            self.addFile(path, recursive=True)
         for path in python_files:
             self.addPyFile(path)
 
