@@ -47,8 +47,10 @@ def test_the_events_of_a_batch(stream: StreamTest) -> None:
 def test_a_failed_output(stream: StreamTest) -> None:
     recorder = Recorder()
     stream.ssc.addStreamingListener(recorder)
-    stream.collect(stream.input().transform(lambda rdd: rdd.map(lambda _: 1).union(5)))
-    with pytest.raises(Exception):
+    source = stream.input()
+    stream.collect(source.map(lambda n: 1 // n))
+    source.push(0)
+    with pytest.raises(ZeroDivisionError):
         stream.tick()
     stream.ssc.stop(stopSparkContext=False)
     completed = dict(recorder.heard)["onBatchCompleted"].batchInfo()

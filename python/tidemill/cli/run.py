@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -52,12 +53,15 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 def _prepare(application: Application) -> None:
     """What the program finds: `pyspark`, its configuration, its arguments and its modules."""
     import tidemill.pyspark
-    from tidemill.pyspark import conf
 
     tidemill.pyspark.install()
-    conf._defaults.update(application.conf)
+    conf = dict(application.conf)
     if application.files:
-        conf._defaults["spark.files"] = ",".join(application.files)
+        conf["spark.files"] = ",".join(application.files)
+    # Where PySpark's own spark-submit puts it: SparkConf() begins with it.
+    said = [os.environ.get("PYSPARK_SUBMIT_ARGS", "").removesuffix("pyspark-shell").strip()]
+    said += [shlex.join(["--conf", f"{key}={value}"]) for key, value in conf.items()]
+    os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join([*filter(None, said), "pyspark-shell"])
     sys.argv = [application.program, *application.arguments]
     folder = os.path.dirname(os.path.realpath(application.program))
     sys.path[0:1] = [folder, *map(os.path.abspath, application.py_files)]
@@ -152,8 +156,7 @@ def _show(error: BaseException) -> None:
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_globals.get("__name__") == __name__:
         frames = frames.tb_next
-    shown = error.with_traceback(frames) if frames is not None else error
-    traceback.print_exception(type(shown), shown, shown.__traceback__)
+    traceback.print_exception(type(error), error, frames)
 
 
 def _quiet_exit() -> int:

@@ -75,7 +75,6 @@ class StreamTest:
         self._ticks = 0
         self._completed = 0
         self._condition = threading.Condition()
-        self._pulse = self.input()
 
     def input(self, partitions: int | None = None) -> Any:
         """A stream of what is pushed into it, by `push(*records)`; the records of a batch are in so many partitions."""
@@ -110,7 +109,8 @@ class StreamTest:
                 counts()
 
         # Other outputs have nothing to do at times that are no multiple of their slide.
-        self._pulse.foreachRDD(lambda rdd: None)
+        with self.ssc._plan.inside():
+            self.input().foreachRDD(lambda rdd: None)
         self.ssc.addStreamingListener(Completed())
         self.ssc.start()
 

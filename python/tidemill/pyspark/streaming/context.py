@@ -52,7 +52,7 @@ class Engine:
     @staticmethod
     def of(sc: SparkContext, batch_ms: int, clock: _native.ManualClock | None = None) -> Engine:
         """One with this batch duration; `clock` tells its time, by default the system's."""
-        return Engine(_native.StreamingContext(sc._native, batch_ms, clock), batch_ms)
+        return Engine(_native.StreamingContext(sc._engine, batch_ms, clock), batch_ms)
 
 
 class StreamingContext:
@@ -259,7 +259,7 @@ class StreamingContext:
             raise IllegalArgumentException(
                 "requirement failed: No output operations registered, so nothing to execute"
             )
-        if self._keeps_state and self._directory is None and self._sc._native.checkpoint_dir is None:
+        if self._keeps_state and self._directory is None and self._sc._engine.checkpoint_dir is None:
             raise IllegalArgumentException(
                 "requirement failed: The checkpoint directory has not been set. Please set it by StreamingContext.checkpoint()."
             )

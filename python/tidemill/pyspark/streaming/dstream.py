@@ -11,7 +11,7 @@ from tidemill.pyspark._partitioner import portable_hash
 from tidemill.pyspark.resultiterable import ResultIterable
 from tidemill.pyspark.storagelevel import StorageLevel
 from tidemill.pyspark.streaming import output, windows
-from tidemill.pyspark.streaming.plan import declares
+from tidemill.pyspark.streaming.plan import declares, noted
 from tidemill.pyspark.streaming.stream import Stream, T, checked_rdd
 from tidemill.pyspark.streaming.util import duration_ms, takes_time, to_datetime
 
@@ -102,7 +102,7 @@ class DStream(Stream[T]):
     @declares
     def reduce(self, func: Callable[[T, T], T]) -> DStream[T]:
         """One record, reduced from all by `func`; none if there are none."""
-        keyed: DStream[tuple[Any, T]] = self.map(lambda record: (None, record))
+        keyed: DStream[Any] = self.map(lambda record: (None, record))
         return keyed.reduceByKey(func, 1).map(lambda pair: pair[1])
 
     @declares
@@ -349,19 +349,19 @@ class DStream(Stream[T]):
 
     # What is kept.
 
-    @declares
+    @noted
     def cache(self) -> DStream[T]:
         """Keeps each batch in memory, once it was computed, as long as a later batch may need it."""
         self._persist(StorageLevel.MEMORY_ONLY)
         return self
 
-    @declares
+    @noted
     def persist(self, storageLevel: StorageLevel) -> DStream[T]:
         """As `cache`, on disk or in memory. UnsupportedOperationException after start."""
         self._persist(storageLevel)
         return self
 
-    @declares
+    @noted
     def checkpoint(self, interval: float) -> DStream[T]:
         """How often what is remembered is checkpointed, in seconds: a multiple of the slide duration."""
         self._checkpoint(interval)

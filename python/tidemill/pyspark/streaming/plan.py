@@ -92,14 +92,12 @@ def _place() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-def declares(method: Method) -> Method:
-    """A method of a context or a stream that declares something: only before start, and noted."""
+def noted(method: Method) -> Method:
+    """A method of a context or a stream whose calls are part of the program."""
 
     @functools.wraps(method)
-    def declare(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        context: StreamingContext = self._ssc
-        context._refuse_declarations()
-        plan = context._plan
+    def note(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        plan: Plan = self._ssc._plan
         if plan.busy or plan.closed:
             return method(self, *arguments, **keywords)
         with plan.inside():
@@ -108,6 +106,18 @@ def declares(method: Method) -> Method:
         if getattr(given, "_step", 0) is None:
             given._step = step
         return given
+
+    return cast(Method, note)
+
+
+def declares(method: Method) -> Method:
+    """As `noted`, of a method that declares something, which is refused after start."""
+    note = noted(method)
+
+    @functools.wraps(method)
+    def declare(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        self._ssc._refuse_declarations()
+        return note(self, *arguments, **keywords)
 
     return cast(Method, declare)
 

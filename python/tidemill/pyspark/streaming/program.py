@@ -148,9 +148,9 @@ def make_directory(directory: str) -> None:
 
 def defaults() -> dict[str, str]:
     """What the command line says of the configuration."""
-    from tidemill.pyspark import conf
+    from tidemill.pyspark.conf import submit_arguments
 
-    return dict(conf._defaults)
+    return submit_arguments(os.environ.get("PYSPARK_SUBMIT_ARGS", ""))
 
 
 def is_set_up_again() -> bool:

@@ -11,7 +11,8 @@ from tidemill.pyspark.streaming.errors import SparkException, UnsupportedOperati
 from tidemill.pyspark.streaming.util import duration_ms, to_ms
 
 if TYPE_CHECKING:
-    from tidemill import _native
+    from tidemill._native import DStream as NativeStream
+    from tidemill._native import Rdd as NativeRdd
     from tidemill.pyspark.storagelevel import StorageLevel
     from tidemill.pyspark.streaming.context import StreamingContext
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 class Stream(Generic[T]):
     """The part of a stream that is not about its records."""
 
-    def __init__(self, native: _native.DStream | None, ssc: StreamingContext) -> None:
+    def __init__(self, native: NativeStream | None, ssc: StreamingContext) -> None:
         self._made, self._ssc, self._sc = native, ssc, ssc._sc
         self._step: int | None = None
         self.is_cached = False
@@ -34,13 +35,13 @@ class Stream(Generic[T]):
         return self.is_cached or self.is_checkpointed or self.is_named
 
     @property
-    def _native(self) -> _native.DStream:
+    def _native(self) -> NativeStream:
         """The node of the engine."""
         if self._made is None:
             self._made = self._make()
         return self._made
 
-    def _make(self) -> _native.DStream:
+    def _make(self) -> NativeStream:
         raise NotImplementedError(f"{type(self).__name__} has no node of the engine")
 
     @property
@@ -60,7 +61,7 @@ class Stream(Generic[T]):
         """The context that it was declared with."""
         return self._ssc
 
-    def _wrap(self, rdd: _native.Rdd) -> RDD[Any]:
+    def _wrap(self, rdd: NativeRdd) -> RDD[Any]:
         return self._ssc._wrap(rdd)
 
     def _refuse_after_start(self, what: str) -> None:
