@@ -114,15 +114,25 @@ def test_ranges() -> None:
             sc.parallelize([1], 0)
 
 
+def appended(records: list[Any], record: Any) -> list[Any]:
+    records.append(record)
+    return records
+
+
+def counted(accumulator: Any, record: Any) -> Any:
+    accumulator.add(1)
+    return record
+
+
 def test_jobs_get_their_own_records() -> None:
     with SparkContext("local[1]", "own") as sc:
         given = [[1], [2]]
         lists = sc.parallelize(given, 2)
-        grown = lists.map(lambda x: x + [0] if x.append(9) else x)  # type: ignore[func-returns-value]
+        grown = lists.map(lambda x: appended(x, 9))
         assert grown.collect() == grown.collect() == [[1, 9], [2, 9]]
         assert given == [[1], [2]]
         kept = sc.range(2).map(lambda x: [x]).cache()
-        assert kept.map(lambda x: x.append(9) or x).collect() == [[0, 9], [1, 9]]
+        assert kept.map(lambda x: appended(x, 9)).collect() == [[0, 9], [1, 9]]
         assert kept.collect() == [[0], [1]]
         given.append([3])
         assert lists.count() == 2
@@ -131,7 +141,7 @@ def test_jobs_get_their_own_records() -> None:
 def test_cached_records_are_computed_once() -> None:
     with SparkContext("local[2]", "cached") as sc:
         computed = sc.accumulator(0)
-        numbers = sc.range(4).map(lambda x: (computed.add(1), x)[1])
+        numbers = sc.range(4).map(lambda x: counted(computed, x))
         assert numbers.cache() is numbers and numbers.is_cached
         assert (numbers.count(), numbers.map(str).count(), numbers.sum(), computed.value) == (4, 4, 6, 4)
         assert numbers.persist(StorageLevel.MEMORY_ONLY) is numbers
@@ -148,7 +158,7 @@ def test_cached_records_are_computed_once() -> None:
 def test_a_dataset_cached_later_is_used_by_what_was_made_of_it_before() -> None:
     with SparkContext("local[1]", "later") as sc:
         computed = sc.accumulator(0)
-        numbers = sc.range(4).map(lambda x: (computed.add(1), x)[1]).coalesce(1)
+        numbers = sc.range(4).map(lambda x: counted(computed, x)).coalesce(1)
         texts = numbers.map(str)
         numbers.cache()
         assert (texts.count(), texts.count(), computed.value) == (4, 4, 4)
@@ -170,7 +180,7 @@ def test_checkpoint(tmp_path: Path) -> None:
 def test_local_checkpoint() -> None:
     with SparkContext("local[2]", "checkpoint") as sc:
         computed = sc.accumulator(0)
-        numbers = sc.range(4).map(lambda x: (computed.add(1), x)[1])
+        numbers = sc.range(4).map(lambda x: counted(computed, x))
         assert not numbers.isLocallyCheckpointed()
         numbers.localCheckpoint()
         assert numbers.isLocallyCheckpointed() and not numbers.isCheckpointed()
@@ -312,7 +322,8 @@ def test_jobs_are_known() -> None:
         assert sc.getJobTags() == {"tag"}
         sc.clearJobTags()
         assert sc.getJobTags() == set()
-        assert sc.statusTracker().getJobInfo(99) is sc.statusTracker().getStageInfo(99) is None
+        assert sc.statusTracker().getJobInfo(99) is None
+        assert sc.statusTracker().getStageInfo(99) is None
         running = sc.range(1).map(lambda _: 1)
         with pytest.raises(ZeroDivisionError):
             running.foreach(lambda x: x / 0)

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +90,14 @@ def test_what_needs_dataframes_says_so() -> None:
         with pytest.raises(KeyError):
             spark.conf.get("b")
         old = SQLContext(spark.sparkContext)
-        for name, act in {
+        acts: dict[str, Callable[[], Any]] = {
             "SparkSession.createDataFrame": lambda: spark.createDataFrame([(1,)]),
             "SparkSession.read": lambda: spark.read,
             "SQLContext.sql": lambda: old.sql("select 1"),
             "RDD.toDF": lambda: spark.sparkContext.range(1).toDF(["a"]),
             "Window.partitionBy": lambda: Window.partitionBy("a"),
-        }.items():
+        }
+        for name, act in acts.items():
             with pytest.raises(NotImplementedError, match=f"{name} is not here yet"):
                 act()
     finally:
@@ -117,14 +119,15 @@ def test_rows() -> None:
 
 def test_what_rows_refuse() -> None:
     row = Row(name="Alice")
-    for act, error in [
+    acts: list[tuple[Callable[[], Any], type[Exception]]] = [
         (lambda: row.age, AttributeError),
         (lambda: row["age"], ValueError),
         (lambda: Row("a", b=1), ValueError),
         (lambda: Row("a").asDict(), TypeError),
         (lambda: Row("a")(1, 2), ValueError),
         (lambda: setattr(row, "name", "Bob"), RuntimeError),
-    ]:
+    ]
+    for act, error in acts:
         with pytest.raises(error):
             act()
 

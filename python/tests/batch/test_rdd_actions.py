@@ -34,7 +34,7 @@ TABLE: list[tuple[str, Callable[[RDD[Any]], Any], Parts, Any]] = [
     ("fold counts its zero once more", lambda r: r.fold(1, ADD), [[1], [2], [3]], 10),
     ("fold of none", lambda r: r.fold(7, ADD), [[]], 14),
     ("aggregate", lambda r: r.aggregate(10, ADD, ADD), [[1, 2], [3]], 36),
-    ("aggregate copies its zero", lambda r: r.aggregate([], lambda a, x: (a.append(x), a)[1], ADD), [[1], [2]], [1, 2]),
+    ("aggregate copies its zero", lambda r: r.aggregate([], operator.iadd, ADD), [[[1]], [[2]]], [1, 2]),
     ("treeAggregate counts its zero in partitions", lambda r: r.treeAggregate(10, ADD, ADD), [[1], [2], [3], [4]], 50),
     ("max", lambda r: r.max(), [[1], [3, 2]], 3),
     ("max by key", lambda r: r.max(key=str), [[10], [9]], 9),
@@ -138,7 +138,7 @@ def test_foreach(sc: SparkContext) -> None:
     total = sc.accumulator(0)
     sc.range(5).foreach(total.add)
     sc.range(5, numSlices=2).foreachPartition(lambda it: total.add(100))
-    sc.range(5, numSlices=1).foreachPartition(lambda it: (total.add(1000) for _ in it))
+    sc.range(5, numSlices=1).foreachPartition(lambda it: map(total.add, [1000 for _ in it]))
     assert total.value == 10 + 200 + 5000
 
 

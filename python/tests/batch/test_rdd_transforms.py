@@ -126,15 +126,16 @@ def test_groups_can_be_read_again(sc: SparkContext) -> None:
     assert (list(values), list(values), len(values)) == (["a", "b"], ["a", "b"], 2)
 
 
+NO_ITERABLE: Any = int
 REFUSED: list[tuple[str, Callable[[SparkContext], Any], type[Exception]]] = [
     ("zip of other partitions", lambda sc: sc.range(2, numSlices=2).zip(sc.range(2, numSlices=1)), ValueError),
     ("zip of more records", lambda sc: sc.range(2).zip(sc.range(3)).collect(), ValueError),
     ("zip of fewer records", lambda sc: sc.range(3).zip(sc.range(2)).collect(), ValueError),
     ("coalesce to none", lambda sc: sc.range(3).coalesce(0), ValueError),
-    ("union with a list", lambda sc: sc.range(3) + [1], TypeError),
+    ("union with a list", lambda sc: sc.range(3) + NO_ITERABLE, TypeError),
     ("a pipe that fails", lambda sc: sc.range(1).pipe("false", checkCode=True).collect(), RuntimeError),
     ("a negative sample", lambda sc: sc.range(1).sample(False, -1.0), ValueError),
-    ("a map that is no iterable", lambda sc: sc.range(1).flatMap(lambda x: x).collect(), TypeError),
+    ("a map that is no iterable", lambda sc: sc.range(1).flatMap(NO_ITERABLE).collect(), TypeError),
 ]
 
 
@@ -175,4 +176,4 @@ def test_sample_by_key(sc: SparkContext) -> None:
 
 def test_distinct_of_none(sc: SparkContext) -> None:
     assert sc.emptyRDD().distinct().collect() == []
-    assert sc.emptyRDD().map(str).reduceByKey(max).getNumPartitions() == 0
+    assert sc.emptyRDD().reduceByKey(max).getNumPartitions() == 0

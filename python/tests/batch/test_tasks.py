@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import cloudpickle
+import cloudpickle  # type: ignore[import-untyped]
 import pytest
 
 from tidemill.pyspark import (
@@ -74,12 +74,19 @@ def test_the_last_record_may_not_stop_either(sc: SparkContext) -> None:
         sc.range(1, numSlices=1).map(stop_iterating).collect()
 
 
+def with_default(value: Any) -> Callable[[Any], Any]:
+    def f(x: Any, default: Any = value) -> Any:
+        return x
+
+    return f
+
+
 CAPTURES: list[tuple[str, Callable[[SparkContext], Any]]] = [
     ("a context in a closure", lambda sc: sc.range(2).map(lambda x: sc.range(x).count()).collect()),
-    ("a context in a default", lambda sc: sc.range(2).map(lambda x, c=sc: x).collect()),
+    ("a context in a default", lambda sc: sc.range(2).map(with_default(sc)).collect()),
     ("a context in a list", lambda sc: (lambda cs: sc.range(2).map(lambda x: cs).collect())([sc])),
     ("a dataset in a closure", lambda sc: (lambda r: sc.range(2).map(lambda x: r.count()).collect())(sc.range(1))),
-    ("a dataset in a reduction", lambda sc: (lambda r: sc.range(2).reduce(lambda a, b: r))(sc.range(1))),
+    ("a dataset in a reduction", lambda sc: (lambda r: sc.range(2).reduce(lambda a, b: r.count()))(sc.range(1))),
     ("a dataset in a sort", lambda sc: (lambda r: sc.range(2).sortBy(lambda x: r).collect())(sc.range(1))),
 ]
 
@@ -238,6 +245,7 @@ def test_jobs_run_on_the_driver_alone(sc: SparkContext) -> None:
 
     class Holder:
         __slots__ = ("rdd",)
+        rdd: Any
 
     holder = Holder()
     holder.rdd = sc.range(1)

@@ -4,8 +4,10 @@
 programs that were written for the other one.
 """
 
-from tidemill.pyspark._install import install
-from tidemill.pyspark._keywords import copy_func, keyword_only, since
+from tidemill.pyspark._install import install as install
+from tidemill.pyspark._keywords import copy_func as copy_func
+from tidemill.pyspark._keywords import keyword_only as keyword_only
+from tidemill.pyspark._keywords import since as since
 from tidemill.pyspark.accumulators import Accumulator, AccumulatorParam
 from tidemill.pyspark.broadcast import Broadcast
 from tidemill.pyspark.conf import SparkConf
@@ -14,12 +16,14 @@ from tidemill.pyspark.files import SparkFiles
 from tidemill.pyspark.profiler import BasicProfiler, Profiler
 from tidemill.pyspark.rdd import RDD, RDDBarrier
 from tidemill.pyspark.serializers import CPickleSerializer, MarshalSerializer
-from tidemill.pyspark.sql import HiveContext, Row, SQLContext
+from tidemill.pyspark.sql import HiveContext as HiveContext
+from tidemill.pyspark.sql import Row as Row
+from tidemill.pyspark.sql import SQLContext as SQLContext
 from tidemill.pyspark.status import SparkJobInfo, SparkStageInfo, StatusTracker
 from tidemill.pyspark.storagelevel import StorageLevel
 from tidemill.pyspark.taskcontext import BarrierTaskContext, BarrierTaskInfo, TaskContext
 from tidemill.pyspark.util import InheritableThread, inheritable_thread_target
-from tidemill.pyspark.version import __version__
+from tidemill.pyspark.version import __version__ as __version__
 
 __all__ = [
     "Accumulator",
@@ -44,5 +48,3 @@ __all__ = [
     "TaskContext",
     "inheritable_thread_target",
 ]
-
-_also_here = (__version__, HiveContext, Row, SQLContext, copy_func, install, keyword_only, since)

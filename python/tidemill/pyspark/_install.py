@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 OURS = "tidemill."
 ABSENT = {
@@ -18,7 +18,7 @@ ABSENT = {
 }
 
 
-class _SameModule(importlib.abc.Loader):
+class _SameModule:
     """Loads a module of another name and lets it be."""
 
     def __init__(self, name: str) -> None:
@@ -33,7 +33,7 @@ class _SameModule(importlib.abc.Loader):
         module.__spec__ = self._spec  # the import system has put its own there
 
 
-class Finder(importlib.abc.MetaPathFinder):
+class Finder:
     """Finds `pyspark` and what is in it, and `findspark` if there is none."""
 
     def __init__(self, with_findspark: bool) -> None:
@@ -43,7 +43,7 @@ class Finder(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname == "findspark" and self._with_findspark:
-            return importlib.machinery.ModuleSpec(fullname, _SameModule(OURS + fullname))
+            return _spec(fullname, is_package=False)
         if fullname != "pyspark" and not fullname.startswith("pyspark."):
             return None
         if fullname in ABSENT:
@@ -54,8 +54,12 @@ class Finder(importlib.abc.MetaPathFinder):
         found = importlib.util.find_spec(OURS + fullname)
         if found is None:
             return None
-        is_package = found.submodule_search_locations is not None
-        return importlib.machinery.ModuleSpec(fullname, _SameModule(OURS + fullname), is_package=is_package)
+        return _spec(fullname, is_package=found.submodule_search_locations is not None)
+
+
+def _spec(name: str, is_package: bool) -> importlib.machinery.ModuleSpec:
+    loader: Any = _SameModule(OURS + name)  # importlib.abc, of which it could be, is slow to import
+    return importlib.machinery.ModuleSpec(name, loader, is_package=is_package)
 
 
 def _installed(name: str) -> str | None:
@@ -86,4 +90,5 @@ def install() -> None:
     real = _installed("pyspark")
     if real is not None:
         print(f'tidemill: "import pyspark" is tidemill\'s; the PySpark in "{real}" is not used', file=sys.stderr)
-    sys.meta_path.insert(0, Finder(with_findspark=_installed("findspark") is None))
+    finder: Any = Finder(with_findspark=_installed("findspark") is None)
+    sys.meta_path.insert(0, finder)

@@ -10,8 +10,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-import cloudpickle  # type: ignore[import-untyped]
-
 __all__ = [
     "CPickleSerializer",
     "CloudPickleSerializer",
@@ -109,6 +107,8 @@ class CloudPickleSerializer(FramedSerializer):
 
     def dumps(self, obj: Any) -> bytes:
         """An object as bytes. Raises pickle.PicklingError where that cannot be."""
+        import cloudpickle  # type: ignore[import-untyped]  # slow to import
+
         try:
             pickled: bytes = cloudpickle.dumps(obj)
         except pickle.PickleError:
@@ -119,7 +119,7 @@ class CloudPickleSerializer(FramedSerializer):
 
     def loads(self, obj: bytes, encoding: str = "bytes") -> Any:
         """The object in bytes."""
-        return cloudpickle.loads(obj, encoding=encoding)
+        return pickle.loads(obj, encoding=encoding)
 
 
 CPickleSerializer = CloudPickleSerializer
