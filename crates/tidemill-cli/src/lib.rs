@@ -7,7 +7,7 @@ mod output;
 mod place;
 
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 /// Runs and looks after tidemill programs.
 #[derive(Debug, Parser)]
@@ -47,13 +47,26 @@ impl From<tidemill::Error> for Failure {
 
 /// Runs the subcommand that the command line names.
 pub fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    ExitCode::from(run(std::env::args_os()))
+}
+
+/// Runs the subcommand that `arguments` name, the first of which is the program's name; the code to exit with.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to the parser too, of code 0.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let outcome = match cli.command {
         Command::Launch(launch) => launch.run(),
         Command::Checkpoint(command) => command.run(),
         Command::Dlq(command) => command.run(),
     };
-    ExitCode::from(outcome.unwrap_or_else(|failure| {
+    outcome.unwrap_or_else(|failure| {
         eprintln!("tidemill: {}", failure.message);
         failure.code
-    }))
+    })
 }

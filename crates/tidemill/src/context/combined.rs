@@ -51,7 +51,34 @@ impl StreamingContext {
         streams: &[DStream<T>],
         f: impl Fn(Vec<Rdd<T>>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
     ) -> DStream<U> {
-        DStream::transform_at(Site::here("transform"), streams.to_vec(), f)
+        DStream::transform_at(Site::here("transform"), streams.to_vec(), move |rdds, time| f(rdds, time).map(Some))
+    }
+
+    /// As [`transform`](Self::transform), but where `f` gives `None` the stream has no batch at that time.
+    ///
+    /// # Panics
+    /// As [`transform`](Self::transform).
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::testing::TestContext;
+    /// let test = TestContext::new();
+    /// let streams = [test.stream(vec![vec![1], vec![2]]), test.stream(vec![vec![3], vec![4]])];
+    /// let first = test.ssc().transform_or_skip(&streams, |rdds, time| {
+    ///     Ok((time.as_ms() == 1_000).then(|| rdds[0].union(&rdds[1])))
+    /// });
+    /// let seen = test.collect(&first);
+    /// test.run(2)?;
+    /// assert_eq!(seen.batches(), [[1, 3]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn transform_or_skip<T: Data, U: Data>(
+        &self,
+        streams: &[DStream<T>],
+        f: impl Fn(Vec<Rdd<T>>, Time) -> Result<Option<Rdd<U>>> + Send + Sync + 'static,
+    ) -> DStream<U> {
+        DStream::transform_at(Site::here("transform_or_skip"), streams.to_vec(), f)
     }
 
     /// As [`queue_stream`](Self::queue_stream), with the dataset `default` in every batch for which nothing waits.

@@ -15,7 +15,7 @@ struct Mapped<T, F> {
 
 impl<T: Data, U: Data, F> StreamOp<U> for Mapped<T, F>
 where
-    F: Fn(Rdd<T>, Time) -> Result<Rdd<U>> + Send + Sync,
+    F: Fn(Rdd<T>, Time) -> Result<Option<Rdd<U>>> + Send + Sync,
 {
     fn parents(&self) -> Vec<Arc<dyn ErasedStream>> {
         vec![self.parent.erased()]
@@ -24,7 +24,7 @@ where
         self.parent.slide_duration()
     }
     fn compute(&self, time: Time) -> Result<Option<Rdd<U>>> {
-        self.parent.at(time)?.map(|rdd| (self.f)(rdd, time)).transpose()
+        self.parent.at(time)?.map_or(Ok(None), |rdd| (self.f)(rdd, time))
     }
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Together<T, F> {
 
 impl<T: Data, U: Data, F> StreamOp<U> for Together<T, F>
 where
-    F: Fn(Vec<Rdd<T>>, Time) -> Result<Rdd<U>> + Send + Sync,
+    F: Fn(Vec<Rdd<T>>, Time) -> Result<Option<Rdd<U>>> + Send + Sync,
 {
     fn parents(&self) -> Vec<Arc<dyn ErasedStream>> {
         self.parents.iter().map(DStream::erased).collect()
@@ -49,7 +49,7 @@ where
         for parent in &self.parents {
             rdds.push(or_empty(parent, time)?);
         }
-        (self.f)(rdds, time).map(Some)
+        (self.f)(rdds, time)
     }
 }
 
@@ -62,7 +62,7 @@ struct Both<A, B, F> {
 
 impl<A: Data, B: Data, U: Data, F> StreamOp<U> for Both<A, B, F>
 where
-    F: Fn(Rdd<A>, Rdd<B>, Time) -> Result<Rdd<U>> + Send + Sync,
+    F: Fn(Rdd<A>, Rdd<B>, Time) -> Result<Option<Rdd<U>>> + Send + Sync,
 {
     fn parents(&self) -> Vec<Arc<dyn ErasedStream>> {
         vec![self.left.erased(), self.right.erased()]
@@ -71,7 +71,7 @@ where
         self.left.slide_duration()
     }
     fn compute(&self, time: Time) -> Result<Option<Rdd<U>>> {
-        (self.f)(or_empty(&self.left, time)?, or_empty(&self.right, time)?, time).map(Some)
+        (self.f)(or_empty(&self.left, time)?, or_empty(&self.right, time)?, time)
     }
 }
 
@@ -101,6 +101,16 @@ impl<T: Data> DStream<T> {
         site: Site,
         f: impl Fn(Rdd<T>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
     ) -> DStream<U> {
+        self.each_rdd_or_none(site, move |rdd, time| f(rdd, time).map(Some))
+    }
+
+    /// As [`each_rdd`](Self::each_rdd); where `f` makes none, the stream has no batch.
+    #[track_caller]
+    fn each_rdd_or_none<U: Data>(
+        &self,
+        site: Site,
+        f: impl Fn(Rdd<T>, Time) -> Result<Option<Rdd<U>>> + Send + Sync + 'static,
+    ) -> DStream<U> {
         DStream::from_op(self.graph(), site, Mapped { parent: self.clone(), f })
     }
 
@@ -111,6 +121,16 @@ impl<T: Data> DStream<T> {
         other: &DStream<B>,
         f: impl Fn(Rdd<T>, Rdd<B>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
     ) -> DStream<U> {
+        self.both_rdds_or_none(site, other, move |left, right, time| f(left, right, time).map(Some))
+    }
+
+    #[track_caller]
+    fn both_rdds_or_none<B: Data, U: Data>(
+        &self,
+        site: Site,
+        other: &DStream<B>,
+        f: impl Fn(Rdd<T>, Rdd<B>, Time) -> Result<Option<Rdd<U>>> + Send + Sync + 'static,
+    ) -> DStream<U> {
         declared(check_together(site.operation, self, other));
         DStream::from_op(self.graph(), site, Both { left: self.clone(), right: other.clone(), f })
     }
@@ -119,7 +139,7 @@ impl<T: Data> DStream<T> {
     pub(crate) fn together<U: Data>(
         site: Site,
         streams: Vec<DStream<T>>,
-        f: impl Fn(Vec<Rdd<T>>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
+        f: impl Fn(Vec<Rdd<T>>, Time) -> Result<Option<Rdd<U>>> + Send + Sync + 'static,
     ) -> DStream<U> {
         let Some(first) = streams.first().cloned() else {
             panic!("\"{}\" was given no streams; give it at least one", site.operation);
@@ -145,6 +165,29 @@ impl<T: Data> DStream<T> {
         self.each_rdd(site, move |rdd, time| guarded_driver(site, time, || f(rdd, time)))
     }
 
+    /// As [`transform`](Self::transform), but where `f` gives `None` the stream has no batch at that time: its children
+    /// and outputs pass over it, as over the times between the slides of a window.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::testing::TestContext;
+    /// let test = TestContext::new();
+    /// let numbers = test.stream(vec![vec![1], vec![2], vec![3]]);
+    /// let odd = numbers.transform_or_skip(|rdd, time| Ok((time.as_ms() % 2_000 != 0).then_some(rdd)));
+    /// let seen = test.collect(&odd);
+    /// test.run(3)?;
+    /// assert_eq!(seen.batches(), [[1], [3]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn transform_or_skip<U: Data>(
+        &self,
+        f: impl Fn(Rdd<T>, Time) -> Result<Option<Rdd<U>>> + Send + Sync + 'static,
+    ) -> DStream<U> {
+        let site = Site::here("transform_or_skip");
+        self.each_rdd_or_none(site, move |rdd, time| guarded_driver(site, time, || f(rdd, time)))
+    }
+
     /// [`transform`](Self::transform) of this stream's and another's Rdds of the same batch.
     ///
     /// # Examples
@@ -165,6 +208,33 @@ impl<T: Data> DStream<T> {
     ) -> DStream<U> {
         let site = Site::here("transform_with");
         self.both_rdds(site, other, move |left, right, time| guarded_driver(site, time, || f(left, right, time)))
+    }
+
+    /// As [`transform_with`](Self::transform_with), but where `f` gives `None` the stream has no batch at that time.
+    ///
+    /// # Examples
+    /// ```
+    /// use tidemill::testing::TestContext;
+    /// let test = TestContext::new();
+    /// let (all, known) = (test.stream(vec![vec![1, 2], vec![3]]), test.stream(vec![vec![2], vec![]]));
+    /// let rest = all.transform_with_or_skip(&known, |all, known, time| {
+    ///     Ok((time.as_ms() == 1_000).then(|| all.subtract(&known)))
+    /// });
+    /// let seen = test.collect(&rest);
+    /// test.run(2)?;
+    /// assert_eq!(seen.batches(), [[1]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn transform_with_or_skip<B: Data, U: Data>(
+        &self,
+        other: &DStream<B>,
+        f: impl Fn(Rdd<T>, Rdd<B>, Time) -> Result<Option<Rdd<U>>> + Send + Sync + 'static,
+    ) -> DStream<U> {
+        let site = Site::here("transform_with_or_skip");
+        self.both_rdds_or_none(site, other, move |left, right, time| {
+            guarded_driver(site, time, || f(left, right, time))
+        })
     }
 }
 

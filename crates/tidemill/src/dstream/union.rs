@@ -32,7 +32,7 @@ impl<T: Data> DStream<T> {
     pub(crate) fn union_at(site: Site, streams: Vec<DStream<T>>) -> DStream<T> {
         Self::together(site, streams, move |rdds, _| {
             let session = rdds[0].session().clone();
-            Ok(Rdd::union_of(&session, site, rdds))
+            Ok(Some(Rdd::union_of(&session, site, rdds)))
         })
     }
 
@@ -41,7 +41,7 @@ impl<T: Data> DStream<T> {
     pub(crate) fn transform_at<U: Data>(
         site: Site,
         streams: Vec<DStream<T>>,
-        f: impl Fn(Vec<Rdd<T>>, Time) -> Result<Rdd<U>> + Send + Sync + 'static,
+        f: impl Fn(Vec<Rdd<T>>, Time) -> Result<Option<Rdd<U>>> + Send + Sync + 'static,
     ) -> DStream<U> {
         Self::together(site, streams, move |rdds, time| super::transform::guarded_driver(site, time, || f(rdds, time)))
     }

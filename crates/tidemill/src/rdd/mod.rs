@@ -79,7 +79,7 @@ pub use partitioner::{HashPartitioner, IntoPartitioner, Partitioner, Partitioner
 pub use range_partitioner::RangePartitioner;
 pub(crate) use session::Session;
 pub(crate) use slots::SlotMap;
-pub use task::BoxError;
+pub use task::{BoxError, throw};
 pub(crate) use task::{JobScope, TaskContext};
 pub(crate) use turn::{Lane, Turn};
 

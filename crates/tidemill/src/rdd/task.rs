@@ -96,8 +96,18 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// The payload of an unwinding user function that returned an error.
 struct UserFailure(BoxError);
 
-/// Ends the user function that is running with an error of its own; where it ran is added on the way.
-pub(crate) fn throw(error: impl Into<BoxError>) -> ! {
+/// Ends the function of the user's that is running with an error, which is a source of the [`Error`] that the action or
+/// the batch fails with; where it ran is added on the way. For functions that have no `Result` to return.
+///
+/// # Examples
+/// ```
+/// let sc = tidemill::Context::local(1);
+/// let numbers = sc.parallelize(vec!["1", "x"].into_iter().map(String::from).collect(), 1);
+/// let parsed = numbers.map(|text| text.parse::<i32>().unwrap_or_else(|error| tidemill::throw(error)));
+/// let error = parsed.collect().unwrap_err();
+/// assert!(std::error::Error::source(&error).is_some_and(|source| source.is::<std::num::ParseIntError>()));
+/// ```
+pub fn throw(error: impl Into<BoxError>) -> ! {
     resume_unwind(Box::new(UserFailure(error.into())))
 }
 

@@ -225,7 +225,7 @@ impl<R: Receiver> Input<R::Item> for ReceiverInput<R> {
         let supervisor = Supervisor {
             link: ReceiverLink {
                 shared: self.link.clone(),
-                limiter: Mutex::new(RateLimiter::new(self.link.limit.clone(), self.clock.clone())),
+                limiter: Arc::new(Mutex::new(RateLimiter::new(self.link.limit.clone(), self.clock.clone()))),
                 clock: self.clock.clone(),
             },
             restart_delay: self.restart_delay,

@@ -156,9 +156,10 @@ fn records_block<T: Data>(records: Vec<T>, permit: Permit, acknowledge: Option<A
 /// assert_eq!(acknowledged.recv().ok(), Some("4 and 5 are done"));
 /// # Ok::<(), tidemill::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct ReceiverLink<T> {
     pub(super) shared: Arc<SharedLink<T>>,
-    pub(super) limiter: Mutex<RateLimiter>,
+    pub(super) limiter: Arc<Mutex<RateLimiter>>,
     pub(super) clock: Arc<dyn Clock>,
 }
 

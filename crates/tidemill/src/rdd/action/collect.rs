@@ -2,7 +2,7 @@
 
 use super::empty;
 use crate::{
-    base::{Data, Result},
+    base::{Data, Error, Result},
     rdd::node::{Rdd, Site},
 };
 
@@ -25,6 +25,26 @@ impl<T: Data> Rdd<T> {
 
     pub(crate) fn collect_at(&self, site: Site) -> Result<Vec<T>> {
         Ok(self.collect_partitions(site)?.into_iter().flatten().collect())
+    }
+
+    /// The records of these partitions, in this order; the others are not computed.
+    ///
+    /// # Errors
+    /// Invalid, if there is no such partition; else whatever made a task fail.
+    ///
+    /// # Examples
+    /// ```
+    /// let sc = tidemill::Context::local(2);
+    /// assert_eq!(sc.range(0, 4, 1, 4).collect_some(&[3, 0])?, vec![vec![3], vec![0]]);
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn collect_some(&self, partitions: &[usize]) -> Result<Vec<Vec<T>>> {
+        let (site, there) = (Site::here("collect_some"), self.num_partitions());
+        if let Some(beyond) = partitions.iter().find(|partition| **partition >= there) {
+            return Err(Error::invalid(format!("there is no partition {beyond}: the dataset has {there}")));
+        }
+        self.run_on(site, partitions.to_vec(), |rdd, partition, task| rdd.records(partition, task).collect::<Vec<_>>())
     }
 
     pub(crate) fn collect_partitions(&self, site: Site) -> Result<Vec<Vec<T>>> {

@@ -1,0 +1,91 @@
+//! Loops over pairs that run without bytecode.
+
+use crate::hash::{partition_of, portable_hash};
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    types::{PyDict, PyList, PyString, PyTuple},
+};
+
+/// How two values of a key become one.
+enum Merge<'py> {
+    Add,
+    Min,
+    Max,
+    Call(Bound<'py, PyAny>),
+}
+
+impl<'py> Merge<'py> {
+    fn of(merge: &Bound<'py, PyAny>) -> PyResult<Self> {
+        match merge.cast::<PyString>() {
+            Err(_) => Ok(Self::Call(merge.clone())),
+            Ok(name) => match name.to_str()? {
+                "add" => Ok(Self::Add),
+                "min" => Ok(Self::Min),
+                "max" => Ok(Self::Max),
+                other => Err(PyValueError::new_err(format!(
+                    "a merge is \"add\", \"min\", \"max\" or a function, not \"{other}\""
+                ))),
+            },
+        }
+    }
+
+    fn call(&self, combined: Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Add => combined.add(value),
+            Self::Min => Ok(if value.lt(&combined)? { value } else { combined }),
+            Self::Max => Ok(if value.gt(&combined)? { value } else { combined }),
+            Self::Call(f) => f.call1((combined, value)),
+        }
+    }
+}
+
+/// The two parts of a pair, which may be any sequence of two or more.
+fn parts<'py>(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    match pair.cast_exact::<PyTuple>() {
+        Ok(tuple) => Ok((tuple.get_item(0)?, tuple.get_item(1)?)),
+        Err(_) => Ok((pair.get_item(0)?, pair.get_item(1)?)),
+    }
+}
+
+/// Combines the values of pairs by key.
+#[pyfunction]
+pub(crate) fn combine_pairs<'py>(
+    py: Python<'py>,
+    blocks: &Bound<'py, PyAny>,
+    create: Option<Bound<'py, PyAny>>,
+    merge: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let (combined, merge) = (PyDict::new(py), Merge::of(&merge)?);
+    for block in blocks.try_iter()? {
+        for pair in block?.cast_into::<PyList>()?.iter() {
+            let (key, value) = parts(&pair)?;
+            let value = match (combined.get_item(&key)?, &create) {
+                (Some(before), _) => merge.call(before, value)?,
+                (None, Some(create)) => create.call1((value,))?,
+                (None, None) => value,
+            };
+            combined.set_item(key, value)?;
+        }
+    }
+    Ok(combined)
+}
+
+/// Pairs sorted out by the partition of their keys.
+#[pyfunction]
+pub(crate) fn by_partition<'py>(
+    py: Python<'py>,
+    pairs: &Bound<'py, PyAny>,
+    partitions: usize,
+) -> PyResult<Vec<(usize, Bound<'py, PyList>)>> {
+    let mut lists: Vec<Option<Bound<'py, PyList>>> = vec![None; partitions.max(1)];
+    for pair in pairs.try_iter()? {
+        let pair = pair?;
+        let partition = match partitions {
+            0 | 1 => 0,
+            _ => partition_of(portable_hash(&parts(&pair)?.0)?, partitions),
+        };
+        lists[partition].get_or_insert_with(|| PyList::empty(py)).append(pair)?;
+    }
+    Ok(lists.into_iter().enumerate().filter_map(|(partition, list)| Some((partition, list?))).collect())
+}

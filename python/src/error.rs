@@ -1,0 +1,50 @@
+//! Errors on their way between the engine and Python: a user's exception comes back as the object that was raised.
+
+use pyo3::{
+    exceptions::{PyOSError, PyRuntimeError, PyValueError},
+    prelude::*,
+};
+use std::{
+    error::Error as StdError,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+use tidemill::{Error, ErrorKind};
+
+/// The exception for an error of the engine: the user's own, with a note on where it was raised, if there is one.
+pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
+    let mut source: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(cause) = source {
+        if let Some(exception) = cause.downcast_ref::<PyErr>() {
+            let exception = exception.clone_ref(py);
+            // A note is a help, not a need: Python 3.10 has none.
+            let _ = exception.value(py).call_method1("add_note", (error.to_string(),));
+            return exception;
+        }
+        source = cause.source();
+    }
+    let message = error.to_string();
+    match error.kind() {
+        ErrorKind::Invalid => PyValueError::new_err(message),
+        ErrorKind::Unavailable => PyOSError::new_err(message),
+        _ => PyRuntimeError::new_err(message),
+    }
+}
+
+/// What the engine gives, or its error as an exception; the interpreter is free meanwhile.
+pub(crate) fn detached<R: Send>(py: Python<'_>, f: impl FnOnce() -> tidemill::Result<R> + Send) -> PyResult<R> {
+    py.detach(f).map_err(|error| raised(py, &error))
+}
+
+/// What a declaration gives; the engine panics where one is wrong, which becomes a `ValueError`.
+pub(crate) fn declared<R: Send>(py: Python<'_>, f: impl FnOnce() -> R + Send) -> PyResult<R> {
+    py.detach(|| catch_unwind(AssertUnwindSafe(f))).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        PyValueError::new_err(text.unwrap_or("the declaration is wrong").to_owned())
+    })
+}
+
+/// The error of a batch in which Python's function raised.
+pub(crate) fn of_python(exception: PyErr) -> Error {
+    Error::user(exception.to_string()).with_source(exception)
+}

@@ -1,0 +1,44 @@
+//! The engine of tidemill as a module of Python: the Rust API at one item type, a block of Python's records.
+//!
+//! `tidemill/_native.pyi` beside it says what each part does, in Python's words. Python's functions are called once for
+//! a partition, never for a record, and the interpreter is released while the engine works.
+
+mod block;
+mod blocks;
+mod by_key;
+mod context;
+mod error;
+mod hash;
+mod listener;
+mod rdd;
+mod receiver;
+mod state;
+mod stream;
+mod streaming;
+mod value;
+
+use pyo3::prelude::*;
+
+/// Runs `tidemill` with these arguments; the exit code.
+#[pyfunction]
+fn cli(py: Python<'_>, arguments: Vec<String>) -> u8 {
+    let arguments = std::iter::once("tidemill".to_owned()).chain(arguments);
+    py.detach(|| tidemill_cli::run(arguments.map(Into::into)))
+}
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<context::Context>()?;
+    module.add_class::<rdd::Rdd>()?;
+    module.add_class::<streaming::ManualClock>()?;
+    module.add_class::<streaming::RddQueue>()?;
+    module.add_class::<streaming::StreamingContext>()?;
+    module.add_class::<receiver::Store>()?;
+    module.add_class::<stream::DStream>()?;
+    module.add_class::<stream::MapWithStateDStream>()?;
+    module.add_class::<state::State>()?;
+    module.add_function(wrap_pyfunction!(hash::portable_hash, module)?)?;
+    module.add_function(wrap_pyfunction!(by_key::combine_pairs, module)?)?;
+    module.add_function(wrap_pyfunction!(by_key::by_partition, module)?)?;
+    module.add_function(wrap_pyfunction!(cli, module)?)
+}
