@@ -13,18 +13,11 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 DEPTH = 6
+MOST_VALUES = 500
 _checked: weakref.WeakSet[types.FunctionType] = weakref.WeakSet()
-
-
-@runtime_checkable
-class DriverOnly(Protocol):
-    """What lives on the driver alone."""
-
-    def _refusal(self) -> str | None:
-        """Why this cannot go into a task; None if it can."""
 
 
 def is_importable(function: types.FunctionType) -> bool:
@@ -80,21 +73,30 @@ def _inside(value: Any) -> Iterable[tuple[str, Any]]:
         return [("an item", item) for item in value]
     if type(value) is dict and len(value) <= 32:
         return [(str(key), item) for key, item in value.items()]
-    attributes = getattr(value, "__dict__", None)
-    is_own = type(value).__module__ not in ("builtins",) and not isinstance(value, (type, types.ModuleType))
-    return list(attributes.items()) if is_own and isinstance(attributes, dict) else []
+    if type(value).__module__ == "builtins" or isinstance(value, (type, types.ModuleType)):
+        return []
+    try:
+        return list(object.__getattribute__(value, "__dict__").items())
+    except AttributeError:
+        return []
+
+
+def _own_refusal(value: Any) -> str | None:
+    """Why a value cannot go into a task: what its class has a method `_refusal` for lives on the driver alone."""
+    refusal = getattr(type(value), "_refusal", None)
+    return None if refusal is None else refusal(value)
 
 
 def _refusal(value: Any, depth: int, seen: set[int]) -> tuple[str, str] | None:
     """The first thing within that must not go into a task: its name, and why."""
-    if depth == 0 or id(value) in seen:
+    if depth == 0 or id(value) in seen or len(seen) > MOST_VALUES:
         return None
     seen.add(id(value))
     is_function = isinstance(value, types.FunctionType)
     if is_function and (value in _checked or is_importable(value)):
         return None
     for name, part in captured(value) if is_function else _inside(value):
-        why = part._refusal() if isinstance(part, DriverOnly) and not isinstance(part, type) else None
+        why = _own_refusal(part)
         found = (name, why) if why else _refusal(part, depth - 1, seen)
         if found is None or (is_function and name in value.__globals__ and not _is_really_read(value, name)):
             continue

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import types
 from collections.abc import Callable
 from typing import Any
 
 _NAMES: dict[Any, str] = {operator.add: "add", min: "min", max: "max"}
+
+
+UNLIKE_SUM = (
+    inspect.CO_VARARGS
+    | inspect.CO_VARKEYWORDS
+    | inspect.CO_GENERATOR
+    | inspect.CO_COROUTINE
+    | inspect.CO_ITERABLE_COROUTINE
+    | inspect.CO_ASYNC_GENERATOR
+)
 
 
 def _sum_of(a: Any, b: Any) -> Any:
@@ -18,14 +29,9 @@ def _is_sum(function: Any) -> bool:
     """Whether the function is written `lambda a, b: a + b`, with any names."""
     if not isinstance(function, types.FunctionType) or function.__defaults__ or function.__kwdefaults__:
         return False
-    code, model = function.__code__, _sum_of.__code__
-    return (
-        code.co_code == model.co_code
-        and code.co_argcount == 2
-        and code.co_nlocals == 2
-        and code.co_flags == model.co_flags | (code.co_flags & 0x10)
-        and code.co_posonlyargcount == code.co_kwonlyargcount == 0
-    )
+    code = function.__code__
+    arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_nlocals
+    return code.co_code == _sum_of.__code__.co_code and arguments == (2, 0, 0, 2) and not code.co_flags & UNLIKE_SUM
 
 
 def known(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -6,6 +6,7 @@ import itertools
 import os
 import pickle
 import threading
+import weakref
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -43,7 +44,8 @@ class Broadcast(Generic[T]):
     ['two', 'one']
     """
 
-    _registry: ClassVar[dict[int, Broadcast[Any]]] = {}
+    _registry: ClassVar[weakref.WeakValueDictionary[int, Broadcast[Any]]] = weakref.WeakValueDictionary()
+    _kept: ClassVar[dict[int, Broadcast[Any]]] = {}  # those of a worker process, which loads each of them once
     _load: ClassVar[Callable[[int], Any] | None] = None  # how a worker process gets the value of a number
 
     def __init__(
@@ -170,5 +172,5 @@ def _of_id(number: int) -> Broadcast[Any]:
     if found is None:
         found = Broadcast()
         found._id = number
-        Broadcast._registry[number] = found
+        Broadcast._registry[number] = Broadcast._kept[number] = found
     return found

@@ -16,7 +16,7 @@ from tidemill import _native
 from tidemill.pyspark import _task, accumulators
 from tidemill.pyspark._jobs import Jobs
 from tidemill.pyspark._sources import Sources
-from tidemill.pyspark._streaming_front import StreamingFront
+from tidemill.pyspark._streaming_front import BATCH_DURATION_KEY, StreamingFront
 from tidemill.pyspark.accumulators import Accumulator, AccumulatorParam
 from tidemill.pyspark.broadcast import Broadcast
 from tidemill.pyspark.conf import SparkConf
@@ -91,7 +91,8 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         with SparkContext._lock:
             self._refuse_second()
             self._configure(master, appName, sparkHome, environment, conf)
-            self._native_context: _native.Context | None = _native.Context(dict(self._conf.getAll()))
+            of_engine = {key: value for key, value in self._conf.getAll() if key != BATCH_DURATION_KEY}
+            self._native_context: _native.Context | None = _native.Context(of_engine)
             SparkContext._active_spark_context = self
         self.serializer, self._batch_records = serializer, max(batchSize, 0)
         self.pythonExec, self.pythonVer = sys.executable, "%d.%d" % sys.version_info[:2]
