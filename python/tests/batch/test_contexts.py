@@ -177,6 +177,30 @@ def test_checkpoint(tmp_path: Path) -> None:
         assert numbers.map(int).sum() == 6
 
 
+MADE: list[tuple[str, Callable[[SparkContext], RDD[Any]]]] = [
+    ("a source", lambda sc: sc.parallelize([1, 2], 2)),
+    ("a source that is kept frozen", lambda sc: sc.parallelize([[1], [2]], 2)),
+    ("a step", lambda sc: sc.range(2, numSlices=2).map(str)),
+    ("a cached step", lambda sc: sc.range(2, numSlices=2).map(str).cache()),
+    ("a shuffle", lambda sc: sc.range(2, numSlices=2).repartition(2)),
+    ("a reduction", lambda sc: sc.range(2, numSlices=2).keyBy(abs).reduceByKey(max)),
+    ("a join", lambda sc: sc.range(2).keyBy(abs).join(sc.range(2).keyBy(abs))),
+    ("a union", lambda sc: sc.range(2).union(sc.range(2))),
+    ("no records", lambda sc: sc.parallelize([], 2).repartition(1)),
+]
+
+
+@pytest.mark.parametrize("make", [row[1] for row in MADE], ids=[row[0] for row in MADE])
+def test_checkpoint_of(tmp_path: Path, make: Callable[[SparkContext], RDD[Any]]) -> None:
+    with SparkContext("local[2]", "checkpoint") as sc:
+        sc.setCheckpointDir(str(tmp_path))
+        expected = make(sc).collect()
+        made = make(sc)
+        made.checkpoint()
+        assert made.collect() == expected and made.isCheckpointed()
+        assert made.collect() == made.map(lambda x: x).collect() == expected
+
+
 def test_local_checkpoint() -> None:
     with SparkContext("local[2]", "checkpoint") as sc:
         computed = sc.accumulator(0)

@@ -83,14 +83,18 @@ class Dataset(Generic[T_co]):
         """The engine's dataset of this RDD itself, and whether its blocks are kept frozen."""
         if self._persisted is not None:
             return self._persisted, True
+        return self._computed(), self._base is None and self._is_frozen
+
+    def _computed(self) -> engine.Rdd:
+        """The engine's dataset that computes the records, kept or not."""
         if self._base is None:
             if callable(self._source):
                 self._source = self._source()
-            return cast(engine.Rdd, self._source), self._is_frozen
+            return cast(engine.Rdd, self._source)
         if self._made is None:
             base, plan = self._base._input(self._steps)
             self._made = self._mapped(base, plan, _task.to_blocks)
-        return self._made, False
+        return self._made
 
     def _input(self, steps: Steps) -> tuple[engine.Rdd, _task.Input]:
         native, is_frozen = self._raw()
@@ -279,16 +283,8 @@ class Dataset(Generic[T_co]):
             raise RuntimeError("checkpoint directory has not been set in the SparkContext: call setCheckpointDir first")
         if self._base is None and self._is_frozen:
             self._source, self._is_frozen = self._native, False
-        self._checkpoint_native().checkpoint()
+        self._computed().checkpoint()
         self.is_checkpointed = True
-
-    def _checkpoint_native(self) -> engine.Rdd:
-        if self._base is None:
-            return cast(engine.Rdd, self._source() if callable(self._source) else self._source)
-        if self._made is None:
-            base, plan = self._base._input(self._steps)
-            self._made = self._mapped(base, plan, _task.to_blocks)
-        return self._made
 
     def localCheckpoint(self) -> None:
         """Has the records kept in memory and on disk at the next job, in place of where they came from.
@@ -315,7 +311,7 @@ class Dataset(Generic[T_co]):
         """
         if self._is_locally_checkpointed:
             return self._was_computed
-        return self.is_checkpointed and self._checkpoint_native().is_checkpointed
+        return self.is_checkpointed and self._computed().is_checkpointed
 
     def isLocallyCheckpointed(self) -> bool:
         """Whether `localCheckpoint` was called.
@@ -337,5 +333,5 @@ class Dataset(Generic[T_co]):
         """
         if not self.is_checkpointed or self._is_locally_checkpointed:
             return None
-        file: str | None = self._checkpoint_native().checkpoint_file
+        file: str | None = self._computed().checkpoint_file
         return file
