@@ -109,7 +109,8 @@ def test_slice_needs_a_start(ssc: StreamingContext) -> None:
 
 
 def test_arity(ssc: StreamingContext) -> None:
-    source = ssc.queueStream([[1]])
+    source: Any = ssc.queueStream([[1]])
+    wrong: Any
     for wrong in (lambda: None, lambda a, b, c: a):
         with pytest.raises(AssertionError):
             source.transform(wrong)
@@ -154,7 +155,8 @@ def test_get_active_or_create(ssc: StreamingContext) -> None:
 
 
 def test_transform_of_many_must_give_an_rdd(stream: StreamTest) -> None:
-    stream.ssc.transform([stream.input()], lambda rdds: None).foreachRDD(lambda rdd: None)
+    nothing: Any = lambda rdds: None  # noqa: E731
+    stream.ssc.transform([stream.input()], nothing).foreachRDD(lambda rdd: None)
     with pytest.raises(SparkException, match="empty RDD"):
         stream.tick()
 

@@ -35,7 +35,7 @@ def test_every_kind_of_call_is_made_again(stream: StreamTest, tmp_path: Path) ->
     ssc.transform([lines, pairs], lambda rdds: rdds[0]).foreachRDD(lambda rdd: rdd.count())
     stateful.stateSnapshots().join(pairs).reduceByKeyAndWindow(operator.add, None, 2, filterFunc=bool).pprint(3)
     lines.transformWith(lambda a, b: a.union(b), other=lines).slice
-    again = recovered(stream, tmp_path / "checkpoint")
+    again = recovered(stream, tmp_path / "recovered")
     assert again._outputs == ssc._outputs == 4
     assert again._keeps_state and again._batch_ms == ssc._batch_ms
     assert [step.method for step in ssc._plan.steps][:4] == ["textFileStream", "flatMap", "map", "cache"]
@@ -46,8 +46,8 @@ def test_contexts_in_functions_are_the_recovered_ones(stream: StreamTest, tmp_pa
     ssc, seen = stream.ssc, []
     lines = ssc.textFileStream(str(tmp_path))
     lines.transform(lambda rdd: seen.append((ssc, rdd.context)) or rdd).pprint()  # type: ignore[func-returns-value]
-    again = recovered(stream, tmp_path / "checkpoint")
-    data = program.read(str(tmp_path / "checkpoint"))
+    again = recovered(stream, tmp_path / "recovered")
+    data = program.read(str(tmp_path / "recovered"))
     assert data is not None
     steps = data.steps("", stream.sc, again)
     function = steps[1].arguments[0]
@@ -58,7 +58,7 @@ def test_contexts_in_functions_are_the_recovered_ones(stream: StreamTest, tmp_pa
 
 def test_what_a_function_refers_to(stream: StreamTest) -> None:
     rdd = stream.sc.parallelize([1])
-    source = stream.ssc.queueStream([[1]])
+    source: Any = stream.ssc.queueStream([[1]])
     held = threading.Lock()
     for function, why in (
         (lambda x: x.union(rdd), "refers to an RDD"),
@@ -74,7 +74,7 @@ def test_what_a_function_refers_to(stream: StreamTest) -> None:
 def test_queues_are_not_recovered(stream: StreamTest, tmp_path: Path) -> None:
     stream.ssc.queueStream([[1]]).pprint()
     with pytest.raises(program.UnreadableProgram, match="tidemill.queueStream.allowCheckpoint=true"):
-        recovered(stream, tmp_path / "checkpoint")
+        recovered(stream, tmp_path / "recovered")
 
 
 def test_another_version_of_python(stream: StreamTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,19 +52,28 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 
 def _prepare(application: Application) -> None:
     """What the program finds: `pyspark`, its configuration, its arguments and its modules."""
-    import tidemill.pyspark
+    from tidemill.pyspark._install import install
 
-    tidemill.pyspark.install()
-    conf = dict(application.conf)
-    if application.files:
-        conf["spark.files"] = ",".join(application.files)
-    # Where PySpark's own spark-submit puts it: SparkConf() begins with it.
-    said = [os.environ.get("PYSPARK_SUBMIT_ARGS", "").removesuffix("pyspark-shell").strip()]
-    said += [shlex.join(["--conf", f"{key}={value}"]) for key, value in conf.items()]
-    os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join([*filter(None, said), "pyspark-shell"])
+    install()
+    _say_conf(application)
     sys.argv = [application.program, *application.arguments]
     folder = os.path.dirname(os.path.realpath(application.program))
     sys.path[0:1] = [folder, *map(os.path.abspath, application.py_files)]
+
+
+def _say_conf(application: Application) -> None:
+    """Puts the configuration where PySpark's own spark-submit puts it: `SparkConf()` begins with that.
+
+    What is only for the Python front has a place of its own, for the engine does not know it.
+    """
+    conf = dict(application.conf)
+    if application.files:
+        conf["spark.files"] = ",".join(application.files)
+    for variable, is_front in (("PYSPARK_SUBMIT_ARGS", False), ("TIDEMILL_PYTHON_ARGS", True)):
+        said = [os.environ.get(variable, "").removesuffix("pyspark-shell").strip()]
+        pairs = ((key, value) for key, value in conf.items() if key.startswith("tidemill.python.") is is_front)
+        said += [shlex.join(["--conf", f"{key}={value}"]) for key, value in pairs]
+        os.environ[variable] = " ".join([*filter(None, said), "pyspark-shell"])
 
 
 def _execute(program: str) -> int:

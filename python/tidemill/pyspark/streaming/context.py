@@ -285,6 +285,8 @@ class StreamingContext:
         why = program.distrust(folder)
         if why is not None:
             _say(f"the program in the checkpoint will not be recovered: {why}")
+        if (folder / program.NAME).exists():
+            _say(f"goes on from what {self._directory} remembers, with the program as it is now")
         return program.write(folder, program.prepare(self))
 
     def awaitTermination(self, timeout: float | None = None) -> None:

@@ -150,7 +150,8 @@ def defaults() -> dict[str, str]:
     """What the command line says of the configuration."""
     from tidemill.pyspark.conf import submit_arguments
 
-    return submit_arguments(os.environ.get("PYSPARK_SUBMIT_ARGS", ""))
+    said = submit_arguments(os.environ.get("PYSPARK_SUBMIT_ARGS", ""))
+    return {**said, **submit_arguments(os.environ.get("TIDEMILL_PYTHON_ARGS", ""))}
 
 
 def is_set_up_again() -> bool:
@@ -169,7 +170,7 @@ def context(program: Program) -> SparkContext:
 
     if SparkContext._active_spark_context is not None:
         return SparkContext._active_spark_context
-    said = {key: value for key, value in defaults().items() if _RELOADED.fullmatch(key)}
+    said = {key: value for key, value in defaults().items() if _RELOADED.fullmatch(key) and key != SETUP_AGAIN}
     return SparkContext(conf=SparkConf().setAll(list({**program.conf, **said}.items())))
 
 
