@@ -14,7 +14,7 @@ from peer import Peer
 from records import shown
 
 STRATEGIES = {"batch": batches.pipelines, "streams": streams.pipelines}
-AT_ONCE = 10
+AT_ONCE = 6
 
 
 def write(kind: str, number: int) -> None:
@@ -23,7 +23,7 @@ def write(kind: str, number: int) -> None:
     for begin in range(0, number, AT_ONCE):
         some = pipelines[begin : begin + AT_ONCE]
         for pipeline, result in zip(some, peer.answers(kind, some)):
-            entry: Any = (pipeline, shown(result, pipeline["order"]))
+            entry: Any = (pipeline, shown(result, pipeline))
             print(repr(entry), flush=True)
     peer.close()
 

@@ -12,14 +12,16 @@ from typing import Any
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # Pythons with PySpark and with ours; see ci/pyspark.sh.
-SPARK = Path(os.environ.get("PYSPARK_VENV", ROOT / "target/pyspark"))
-OURS = Path(os.environ.get("TIDEMILL_VENV", ROOT / "target/python"))
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute()
+SPARK = Path(os.environ.get("PYSPARK_VENV", TARGET / "pyspark"))
+OURS = Path(os.environ.get("TIDEMILL_VENV", TARGET / "python"))
 
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))},
     "PYTHONHASHSEED": "0",
     "PYTHONPATH": str(HERE),
     "PYTHONUNBUFFERED": "1",
+    "ORACLE_SPEED": "1",
     "SPARK_LOCAL_IP": "127.0.0.1",
     "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false pyspark-shell",
 }
@@ -27,7 +29,7 @@ ENVIRONMENT = {
 
 def started(side: str, program: Path, *arguments: str, **options: Any) -> "subprocess.Popen[bytes]":
     """Starts a program as users of each side do, in a process group of its own, for all below it to be ended with it."""
-    environment = ENVIRONMENT
+    environment = {**ENVIRONMENT, "ORACLE_SPEED": "5"}
     if side == "spark":
         command = [str(SPARK / "bin/python")]
         environment = {**ENVIRONMENT, "PYSPARK_PYTHON": command[0]}

@@ -70,6 +70,10 @@ def failed(result: Any) -> bool:
     return isinstance(result, dict) and set(result) == {"failed", "text"}
 
 
-def shown(result: Any, order: str) -> Any:
-    """What of a result has to be equal; of a failure it is the name of the exception."""
-    return ("failed", result["failed"]) if failed(result) else comparable(result, order)
+def shown(result: Any, pipeline: dict[str, Any]) -> Any:
+    """What of a result has to be equal, for a stream batch by batch; of a failure it is the name of the exception."""
+    if failed(result):
+        return ("failed", result["failed"])
+    if "queue" in pipeline:
+        return [comparable(batch, pipeline["order"]) for batch in result]
+    return comparable(result, pipeline["order"])

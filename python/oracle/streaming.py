@@ -58,7 +58,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
 def built(context: Any, pipeline: dict[str, Any]) -> Any:
     stream = queued(context, pipeline)
     for name, *arguments in pipeline["steps"]:
-        stream = step(context, stream, name, arguments)
+        stream = step(context, stream, name, seen.windows(arguments))
     return stream
 
 
@@ -90,14 +90,14 @@ def run(spark: Any, pipelines: list[dict[str, Any]]) -> list[Any]:
     from pyspark.streaming import StreamingContext
 
     seen.current = seen.Seen()
-    context = StreamingContext(spark, seen.BATCH_S)
+    context = StreamingContext(spark, seen.BATCH_S)  # type: ignore[arg-type]
     context.checkpoint(tempfile.mkdtemp())
     marks = context.queueStream([], default=spark.parallelize([0], 1))
     marks.foreachRDD(seen.begin)
     for number, pipeline in enumerate(pipelines):
         built(context, pipeline).foreachRDD(kept(number))
     marks.foreachRDD(seen.end)
-    if not finished(context, 60 + 3 * seen.BATCHES * len(pipelines)):
+    if not finished(context, 60 + 15 * seen.BATCHES * len(pipelines)):
         text = seen.current.failed or f"only {seen.current.last} batches"
         return [{"failed": "stream", "text": text} for _ in pipelines]
     found = [seen.current.batches.get(number, {}) for number in range(len(pipelines))]

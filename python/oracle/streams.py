@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from batches import Draw
 from records import SCALARS, Type, is_pair, records
-from seen import BATCH_S
+from seen import DRAWN_BATCH_S
 
 LEVELS = ("partitions", "multiset")
 PARTITIONS = st.sampled_from([None, 1, 3])
@@ -32,7 +32,7 @@ def seconds(grow: Growing) -> tuple[float, float]:
     """A window and its slide."""
     slide = grow.draw(st.sampled_from([1, 1, 2]))
     grow.slowed = slide > 1
-    return BATCH_S * grow.draw(st.integers(1, 5)), BATCH_S * slide
+    return DRAWN_BATCH_S * grow.draw(st.integers(1, 5)), DRAWN_BATCH_S * slide
 
 
 def queue(draw: Draw, of: Type) -> list[list[Any]]:

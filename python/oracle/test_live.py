@@ -19,11 +19,10 @@ AT_ONCE = 10
 
 
 def difference(pipeline: dict[str, Any], expected: Any, found: Any) -> str | None:
-    order = pipeline["order"]
-    if shown(expected, order) == shown(found, order):
+    if shown(expected, pipeline) == shown(found, pipeline):
         return None
     text = found["text"] if failed(found) else ""
-    return f"{pipeline}\n  PySpark: {shown(expected, order)}\n  ours:    {shown(found, order)}\n{text}"
+    return f"{pipeline}\n  PySpark: {shown(expected, pipeline)}\n  ours:    {shown(found, pipeline)}\n{text}"
 
 
 @pytest.mark.parametrize("number", range(BEGIN, END))

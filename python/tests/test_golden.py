@@ -33,7 +33,7 @@ def ours() -> Iterator[Peer]:
 
 def problems(some: Golden, results: list[Any]) -> Iterator[str]:
     for (pipeline, expected), result in zip(some, results):
-        if (found := shown(result, pipeline["order"])) != expected:
+        if (found := shown(result, pipeline)) != expected:
             text = result["text"] if failed(result) else ""
             yield f"{pipeline}\n  PySpark: {expected}\n  ours:    {found}\n{text}"
 
