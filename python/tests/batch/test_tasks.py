@@ -24,7 +24,7 @@ class Mine(Exception):
 
 
 def fail(x: Any) -> Any:
-    raise Mine(x)
+    raise Mine(str(x))
 
 
 def stop_iterating(x: Any) -> Any:
@@ -238,6 +238,19 @@ def test_barrier(sc: SparkContext) -> None:
     assert sc.range(2, numSlices=2).barrier().mapPartitions(together).collect() == [["[0]", "[1]"], 2] * 2
     with pytest.raises(RuntimeError):
         sc.range(1).map(lambda _: BarrierTaskContext.get()).collect()
+    with pytest.raises(RuntimeError, match="SPARK-24819"):
+        sc.range(3, numSlices=3).barrier().mapPartitions(together).collect()
+
+
+def test_nobody_waits_for_a_task_that_failed(sc: SparkContext) -> None:
+    def together(index: int, records: Any) -> Any:
+        if index == 0:
+            raise Mine(index)
+        BarrierTaskContext.get().barrier()
+        return records
+
+    with pytest.raises((Mine, RuntimeError)):
+        sc.range(2, numSlices=2).barrier().mapPartitionsWithIndex(together).collect()
 
 
 def test_jobs_run_on_the_driver_alone(sc: SparkContext) -> None:
@@ -250,7 +263,7 @@ def test_jobs_run_on_the_driver_alone(sc: SparkContext) -> None:
     holder = Holder()
     holder.rdd = sc.range(1)
     hidden["holder"] = holder
-    with pytest.raises(RuntimeError, match="SPARK-5063"):
+    with pytest.raises((RuntimeError, pickle.PicklingError), match="SPARK-5063"):
         sc.range(1).map(lambda x: hidden["holder"].rdd.count()).collect()
     with pytest.raises(RuntimeError, match="SPARK-5063"):
         sc.range(1).map(lambda x: SparkContext("local[1]", "nested")).collect()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from tidemill import _native as engine
-from tidemill.pyspark import _captures, _task, taskcontext
+from tidemill.pyspark import _barrier, _captures, _task
 from tidemill.pyspark._ops import Block, Step, Steps
 from tidemill.pyspark.storagelevel import StorageLevel
 
@@ -125,7 +125,12 @@ class Dataset(Generic[T_co]):
             for step in plan.steps:
                 _captures.check(step.function)
         names = " > ".join(step.name for plan in plans for step in plan.steps) or self._label
-        return _task.Command(finish, plans, names, self.is_barrier, self.getNumPartitions() if self.is_barrier else 0)
+        tasks = self.getNumPartitions() if self.is_barrier else 0
+        if tasks > self.ctx.defaultParallelism:
+            raise RuntimeError(
+                f"[SPARK-24819]: a barrier stage of {tasks} tasks cannot run on {self.ctx.defaultParallelism} threads"
+            )
+        return _task.Command(finish, plans, names, self.is_barrier, tasks)
 
     def getNumPartitions(self) -> int:
         """How many partitions there are.
@@ -193,10 +198,11 @@ class Dataset(Generic[T_co]):
         _captures.check(function)
         native, plan = self._reading()
         command = self._command(finish, plan)
-        with self.ctx._job(command):
-            results = native.run(functools.partial(_task.run_for_result, command), partitions)
-        if command.is_barrier:
-            taskcontext._forget(command.stage)
+        try:
+            with self.ctx._job(command):
+                results = native.run(functools.partial(_task.run_for_result, command), partitions)
+        finally:
+            _barrier.close(command.stage)
         self._note_computed()
         return results
 

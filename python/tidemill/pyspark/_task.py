@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tidemill.pyspark import _barrier
 from tidemill.pyspark._ops import Block, Steps, cut, frozen, iterate, thawed
 
 _END: Final = object()
@@ -123,6 +124,10 @@ def run_task(command: Command, split: int, *inputs: Iterable[Block]) -> Iterator
             yield item
     except GeneratorExit:
         task.succeed()
+        raise
+    except BaseException:
+        if command.is_barrier:
+            _barrier.meeting(command.stage, command.partitions).abort()
         raise
     task.succeed()
 

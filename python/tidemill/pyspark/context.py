@@ -33,6 +33,7 @@ U = TypeVar("U")
 __all__ = ["SparkContext"]
 
 DEFAULTS = {"spark.serializer.objectStreamReset": "100", "spark.rdd.compress": "True"}
+OF_PYTHON = ("tidemill.python.", BATCH_DURATION_KEY)  # keys that the engine does not know
 LOG_LEVELS = frozenset(("ALL", "DEBUG", "ERROR", "FATAL", "INFO", "OFF", "TRACE", "WARN"))
 ON_DRIVER_ONLY = (
     "[CONTEXT_ONLY_VALID_ON_DRIVER] It appears that you are attempting to reference SparkContext from a broadcast "
@@ -91,7 +92,7 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         with SparkContext._lock:
             self._refuse_second()
             self._configure(master, appName, sparkHome, environment, conf)
-            of_engine = {key: value for key, value in self._conf.getAll() if key != BATCH_DURATION_KEY}
+            of_engine = {key: value for key, value in self._conf.getAll() if not key.startswith(OF_PYTHON)}
             self._native_context: _native.Context | None = _native.Context(of_engine)
             SparkContext._active_spark_context = self
         self.serializer, self._batch_records = serializer, max(batchSize, 0)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, ClassVar
 
-from tidemill.pyspark import _task
+from tidemill.pyspark import _barrier, _task
 from tidemill.pyspark.resource import ResourceInformation
 
 
@@ -77,14 +76,6 @@ class BarrierTaskInfo:
         self.address = address
 
 
-class _Meeting:
-    """Where the tasks of one barrier stage wait for each other."""
-
-    def __init__(self, parties: int) -> None:
-        self.barrier = threading.Barrier(parties)
-        self.messages: dict[int, str] = {}
-
-
 class BarrierTaskContext(TaskContext):
     """The task of a barrier stage, whose tasks can wait for each other.
 
@@ -94,9 +85,6 @@ class BarrierTaskContext(TaskContext):
     ...     alone.mapPartitions(lambda it: BarrierTaskContext.get().allGather("hello")).collect()
     ['hello']
     """
-
-    _meetings: ClassVar[dict[int, _Meeting]] = {}
-    _lock: ClassVar[threading.Lock] = threading.Lock()
 
     @classmethod
     def get(cls) -> BarrierTaskContext:
@@ -108,34 +96,23 @@ class BarrierTaskContext(TaskContext):
         context._task = task.outermost
         return context
 
-    def _meeting(self) -> _Meeting:
+    def _meeting(self) -> _barrier.Meeting:
         command = self._running.command
-        with self._lock:
-            return self._meetings.setdefault(command.stage, _Meeting(command.partitions))
+        return _barrier.meeting(command.stage, command.partitions)
 
     def barrier(self) -> None:
-        """Waits until all tasks of the stage have come to this call."""
-        self._meeting().barrier.wait()
+        """Waits until all tasks of the stage have come to this call. Raises RuntimeError if one of them fails."""
+        self._meeting().wait()
 
     def allGather(self, message: str = "") -> list[str]:
         """Waits for all tasks and gives what each of them gave, by partition. Messages are str, else TypeError."""
         if not isinstance(message, str):
             raise TypeError(f'a message of allGather is a str, not "{type(message).__name__}"')
-        meeting = self._meeting()
-        meeting.messages[self.partitionId()] = message
-        meeting.barrier.wait()
-        gathered = [text for _, text in sorted(meeting.messages.items())]
-        meeting.barrier.wait()
-        return gathered
+        return self._meeting().gather(self.partitionId(), message)
 
     def getTaskInfos(self) -> list[BarrierTaskInfo]:
         """Where each task of the stage runs, by partition."""
         return [BarrierTaskInfo("localhost:0") for _ in range(self._running.command.partitions)]
-
-
-def _forget(stage: int) -> None:
-    """The barrier stage is done."""
-    BarrierTaskContext._meetings.pop(stage, None)
 
 
 def _set_properties(properties: dict[str, Any]) -> None:
