@@ -30,7 +30,7 @@ from typing import Any
 import pytest
 
 from tidemill.pytest_plugin.crash import CrashEverywhere, CrashRun
-from tidemill.pytest_plugin.virtual_time import Collected, Input, StreamTest
+from tidemill.pyspark.streaming.testing import Collected, Input, StreamTest
 
 __all__ = ["Collected", "CrashEverywhere", "CrashRun", "Input", "StreamTest", "crash_everywhere", "stream"]
 

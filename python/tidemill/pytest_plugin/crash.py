@@ -1,4 +1,4 @@
-"""Proof that a program is exactly-once: it is crashed at its durable steps, started again, and what it saved is compared.
+"""Proof that a program is exactly-once: crashed at its durable steps and started again, it saves the same.
 
 A build of the engine that is for production has no such steps to crash at; then the test is skipped.
 """
@@ -62,10 +62,10 @@ class CrashEverywhere:
         conf: dict[str, str] | None = None,
         every: int = 1,
     ) -> None:
-        """Runs `program(run)` over batches of a second each; crashes it at its durable steps, in turn or at each `every`th.
+        """Runs `program(run)` over batches of a second each; crashes it at its durable steps, or at each `every`th.
 
-        The program declares streams from `run.input()` and saves below `run.path(...)`; the lines of all files are compared,
-        order aside. Whatever it does beside that happens in processes of their own.
+        The program declares streams from `run.input()` and saves below `run.path(...)`; the lines of all files are
+        compared, order aside. Whatever it does beside that happens in processes of their own.
 
         Raises AssertionError with the step after which something differs.
         """

@@ -126,8 +126,8 @@ class StreamingContext:
     ) -> DStream[str]:
         """The lines that a server sends: UTF-8, ended by a newline or the end of the connection.
 
-        If the connection cannot be made or ends, it is made anew every two seconds. `storageLevel` means nothing here: what
-        waits is in memory, and when that is full the server has to wait.
+        If the connection cannot be made or ends, it is made anew every two seconds. `storageLevel` means nothing here:
+        what waits is in memory, and when that is full the server has to wait.
         """
         return DStream(self._native.socket_text_stream(hostname, int(port)), self, None)
 
@@ -206,7 +206,8 @@ class StreamingContext:
     def remember(self, duration: float) -> None:
         """How long every stream keeps its batches at the least, in seconds. Once only."""
         if self._remember_ms is not None:
-            raise IllegalArgumentException(f"requirement failed: remember duration already set as {self._remember_ms} ms")
+            said = f"remember duration already set as {self._remember_ms} ms"
+            raise IllegalArgumentException(f"requirement failed: {said}")
         self._remember_ms = duration_ms(duration)
         self._native.remember(self._remember_ms)
 
@@ -232,8 +233,8 @@ class StreamingContext:
     def start(self) -> None:
         """Begins to run what was declared.
 
-        IllegalArgumentException if nothing is put out, IllegalStateException if it was stopped before or another context
-        is running; a running context is left alone. After an error the context is stopped.
+        IllegalArgumentException if nothing is put out, IllegalStateException if it was stopped before or another
+        context is running; a running context is left alone. After an error the context is stopped.
         """
         if self._state == "active":
             _say("StreamingContext has already been started")
@@ -253,6 +254,8 @@ class StreamingContext:
                 self._native.stop(False)
                 raise
             StreamingContext._activeContext = self
+            # It is stopped with its SparkContext.
+            self._sc._streaming = self
 
     def _start(self) -> None:
         if self._outputs == 0:
@@ -261,7 +264,8 @@ class StreamingContext:
             )
         if self._keeps_state and self._directory is None and self._sc._engine.checkpoint_dir is None:
             raise IllegalArgumentException(
-                "requirement failed: The checkpoint directory has not been set. Please set it by StreamingContext.checkpoint()."
+                "requirement failed: The checkpoint directory has not been set. Please set it by "
+                "StreamingContext.checkpoint()."
             )
         unpublished = self._write_program()
         try:

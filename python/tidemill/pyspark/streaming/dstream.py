@@ -39,6 +39,8 @@ class DStream(Stream[T]):
 
     A stream may have no batch at all at some time, which is not the same as an empty one: what is made of it alone has
     none either, and outputs do nothing; where there are two parents, the missing one counts as empty.
+
+    Examples are of `tidemill.pyspark.streaming.testing.batches_of`: a stream, its batches, and what they become.
     """
 
     def __init__(self, jdstream: _native.DStream | None, ssc: StreamingContext, jrdd_deserializer: object) -> None:
@@ -55,59 +57,99 @@ class DStream(Stream[T]):
 
     @declares
     def map(self, f: Callable[[T], U], preservesPartitioning: bool = False) -> DStream[U]:
-        """What `f` makes of each record."""
+        """What `f` makes of each record.
+
+        >>> batches_of(lambda s: s.map(str), [1, 2])
+        [['1', '2']]
+        """
         return self._each(lambda rdd: rdd.map(f, preservesPartitioning))
 
     @declares
     def flatMap(self, f: Callable[[T], Iterable[U]], preservesPartitioning: bool = False) -> DStream[U]:
-        """All that `f` makes of each record."""
+        """All that `f` makes of each record.
+
+        >>> batches_of(lambda s: s.flatMap(str.split), ['to be', 'or'])
+        [['to', 'be', 'or']]
+        """
         return self._each(lambda rdd: rdd.flatMap(f, preservesPartitioning))
 
     @declares
     def filter(self, f: Callable[[T], bool]) -> DStream[T]:
-        """The records that `f` takes."""
+        """The records that `f` takes.
+
+        >>> batches_of(lambda s: s.filter(lambda n: n > 1), [1, 2, 3])
+        [[2, 3]]
+        """
         return self._each(lambda rdd: rdd.filter(f))
 
     @declares
     def mapPartitions(
         self, f: Callable[[Iterable[T]], Iterable[U]], preservesPartitioning: bool = False
     ) -> DStream[U]:
-        """What `f` makes of the iterator over each partition, of empty ones too."""
+        """What `f` makes of the iterator over each partition, of empty ones too.
+
+        >>> batches_of(lambda s: s.mapPartitions(lambda numbers: [sum(numbers)]), [1, 2, 3], [])
+        [[6], [0]]
+        """
         return self._each(lambda rdd: rdd.mapPartitions(f, preservesPartitioning))
 
     @declares
     def mapPartitionsWithIndex(
         self, f: Callable[[int, Iterable[T]], Iterable[U]], preservesPartitioning: bool = False
     ) -> DStream[U]:
-        """As `mapPartitions`; `f` gets the number of the partition before the iterator."""
+        """As `mapPartitions`; `f` gets the number of the partition before the iterator.
+
+        >>> batches_of(lambda s: s.mapPartitionsWithIndex(lambda i, records: ((i, r) for r in records)), ['a'])
+        [[(0, 'a')]]
+        """
         return self._each(lambda rdd: rdd.mapPartitionsWithIndex(f, preservesPartitioning))
 
     @declares
     def glom(self) -> DStream[list[T]]:
-        """One list for each partition."""
+        """One list for each partition.
+
+        >>> batches_of(lambda s: s.glom(), [1, 2])
+        [[[1, 2]]]
+        """
         return self._each(lambda rdd: rdd.glom())
 
     @declares
     def repartition(self, numPartitions: int) -> DStream[T]:
-        """The same records, dealt out to so many partitions."""
+        """The same records, dealt out to so many partitions.
+
+        >>> batches_of(lambda s: s.repartition(1).glom(), [1, 2])
+        [[[1, 2]]]
+        """
         return self._each(lambda rdd: rdd.repartition(numPartitions))
 
     # What is made of a whole batch.
 
     @declares
     def count(self) -> DStream[int]:
-        """One record: how many there are. None if the batch has no partition, as that of an idle socket."""
+        """One record: how many there are. None if the batch has no partition, as that of an idle socket.
+
+        >>> batches_of(lambda s: s.count(), ['a', 'b'], [])
+        [[2], [0]]
+        """
         return self.mapPartitions(lambda records: [sum(1 for _ in records)]).reduce(operator.add)
 
     @declares
     def reduce(self, func: Callable[[T, T], T]) -> DStream[T]:
-        """One record, reduced from all by `func`; none if there are none."""
+        """One record, reduced from all by `func`; none if there are none.
+
+        >>> batches_of(lambda s: s.reduce(max), [1, 5, 3], [])
+        [[5], []]
+        """
         keyed: DStream[Any] = self.map(lambda record: (None, record))
         return keyed.reduceByKey(func, 1).map(lambda pair: pair[1])
 
     @declares
     def countByValue(self) -> DStream[tuple[T, int]]:
-        """Each different record, and how often it is there."""
+        """Each different record, and how often it is there.
+
+        >>> batches_of(lambda s: s.countByValue(), ['a', 'b', 'a'])
+        [[('a', 2), ('b', 1)]]
+        """
         keyed: DStream[tuple[Any, int]] = self.map(lambda record: (record, 1))
         return keyed.reduceByKey(operator.add)
 
@@ -115,19 +157,31 @@ class DStream(Stream[T]):
 
     @declares
     def mapValues(self: DStream[tuple[K, V]], f: Callable[[V], U]) -> DStream[tuple[K, U]]:
-        """Each key with what `f` makes of its value."""
+        """Each key with what `f` makes of its value.
+
+        >>> batches_of(lambda s: s.mapValues(str), [('a', 1)])
+        [[('a', '1')]]
+        """
         return self._each(lambda rdd: rdd.mapValues(f))
 
     @declares
     def flatMapValues(self: DStream[tuple[K, V]], f: Callable[[V], Iterable[U]]) -> DStream[tuple[K, U]]:
-        """Each key with all that `f` makes of its value, one by one."""
+        """Each key with all that `f` makes of its value, one by one.
+
+        >>> batches_of(lambda s: s.flatMapValues(range), [('a', 2)])
+        [[('a', 0), ('a', 1)]]
+        """
         return self._each(lambda rdd: rdd.flatMapValues(f))
 
     @declares
     def reduceByKey(
         self: DStream[tuple[K, V]], func: Callable[[V, V], V], numPartitions: int | None = None
     ) -> DStream[tuple[K, V]]:
-        """Each key with its values reduced by `func`, before and after they are moved to its partition."""
+        """Each key with its values reduced by `func`, before and after they are moved to its partition.
+
+        >>> batches_of(lambda s: s.reduceByKey(max), [('a', 1), ('a', 2)])
+        [[('a', 2)]]
+        """
         partitions = self._partitions(numPartitions)
         return self._each(lambda rdd: rdd.reduceByKey(func, partitions))
 
@@ -139,13 +193,22 @@ class DStream(Stream[T]):
         mergeCombiners: Callable[[U, U], U],
         numPartitions: int | None = None,
     ) -> DStream[tuple[K, U]]:
-        """Each key with its values combined: begun of one, merged with more, and merged with one another."""
+        """Each key with its values combined: begun of one, merged with more, and merged with one another.
+
+        >>> lists = (lambda v: [v], lambda c, v: [*c, v], lambda c, d: [*c, *d])
+        >>> batches_of(lambda s: s.combineByKey(*lists), [('a', 1), ('a', 2)])
+        [[('a', [1, 2])]]
+        """
         partitions = self._partitions(numPartitions)
         return self._each(lambda rdd: rdd.combineByKey(createCombiner, mergeValue, mergeCombiners, partitions))
 
     @declares
     def groupByKey(self: DStream[tuple[K, V]], numPartitions: int | None = None) -> DStream[tuple[K, Iterable[V]]]:
-        """Each key with its values, of which one can take the `len`. Prefer `reduceByKey`: it moves less."""
+        """Each key with its values, of which one can take the `len`. Prefer `reduceByKey`: it moves less.
+
+        >>> batches_of(lambda s: s.groupByKey().mapValues(list), [('a', 1), ('a', 2)])
+        [[('a', [1, 2])]]
+        """
         partitions = self._partitions(numPartitions)
         return self._each(lambda rdd: rdd.groupByKey(partitions))
 
@@ -153,7 +216,11 @@ class DStream(Stream[T]):
     def partitionBy(
         self: DStream[tuple[K, V]], numPartitions: int, partitionFunc: Callable[[K], int] = portable_hash
     ) -> DStream[tuple[K, V]]:
-        """The same pairs, each in the partition `partitionFunc(key) % numPartitions`."""
+        """The same pairs, each in the partition `partitionFunc(key) % numPartitions`.
+
+        >>> batches_of(lambda s: s.partitionBy(2, len).glom(), [('a', 1), ('bb', 2)])
+        [[[('bb', 2)], [('a', 1)]]]
+        """
         return self._each(lambda rdd: rdd.partitionBy(numPartitions, partitionFunc))
 
     # Two streams, batch by batch.
@@ -163,7 +230,11 @@ class DStream(Stream[T]):
 
     @declares
     def union(self, other: DStream[U]) -> DStream[T | U]:
-        """The records of both. ValueError if their slide durations differ."""
+        """The records of both. ValueError if their slide durations differ.
+
+        >>> batches_of(lambda s: s.union(s.map(str)), [1])
+        [[1, '1']]
+        """
         if self._slide_ms != other._slide_ms:
             raise ValueError("the two DStream should have same slide duration")
         return self._with(other, lambda a, b: a.union(b))
@@ -172,7 +243,11 @@ class DStream(Stream[T]):
     def cogroup(
         self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
     ) -> DStream[tuple[K, tuple[ResultIterable[V], ResultIterable[W]]]]:
-        """Each key of either with its values of both."""
+        """Each key of either with its values of both.
+
+        >>> batches_of(lambda s: s.cogroup(s).mapValues(lambda both: [list(side) for side in both]), [('a', 1)])
+        [[('a', [[1], [1]])]]
+        """
         partitions = self._partitions(numPartitions)
         return self._with(other, lambda a, b: a.cogroup(b, partitions))
 
@@ -180,7 +255,11 @@ class DStream(Stream[T]):
     def join(
         self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
     ) -> DStream[tuple[K, tuple[V, W]]]:
-        """Each key of both, with every pair of its values."""
+        """Each key of both, with every pair of its values.
+
+        >>> batches_of(lambda s: s.join(s.mapValues(str)), [('a', 1)])
+        [[('a', (1, '1'))]]
+        """
         partitions = self._partitions(numPartitions)
         return self._with(other, lambda a, b: a.join(b, partitions))
 
@@ -188,7 +267,11 @@ class DStream(Stream[T]):
     def leftOuterJoin(
         self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
     ) -> DStream[tuple[K, tuple[V, W | None]]]:
-        """As `join`, with the keys that only this has and None."""
+        """As `join`, with the keys that only this has and None.
+
+        >>> batches_of(lambda s: s.leftOuterJoin(s.filter(lambda pair: False)), [('a', 1)])
+        [[('a', (1, None))]]
+        """
         partitions = self._partitions(numPartitions)
         return self._with(other, lambda a, b: a.leftOuterJoin(b, partitions))
 
@@ -196,7 +279,11 @@ class DStream(Stream[T]):
     def rightOuterJoin(
         self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
     ) -> DStream[tuple[K, tuple[V | None, W]]]:
-        """As `join`, with the keys that only the other has and None."""
+        """As `join`, with the keys that only the other has and None.
+
+        >>> batches_of(lambda s: s.filter(lambda pair: False).rightOuterJoin(s), [('a', 1)])
+        [[('a', (None, 1))]]
+        """
         partitions = self._partitions(numPartitions)
         return self._with(other, lambda a, b: a.rightOuterJoin(b, partitions))
 
@@ -204,7 +291,11 @@ class DStream(Stream[T]):
     def fullOuterJoin(
         self: DStream[tuple[K, V]], other: DStream[tuple[K, W]], numPartitions: int | None = None
     ) -> DStream[tuple[K, tuple[V | None, W | None]]]:
-        """As `join`, with the keys that only one of both has and None."""
+        """As `join`, with the keys that only one of both has and None.
+
+        >>> batches_of(lambda s: s.fullOuterJoin(s.filter(lambda pair: False)), [('a', 1)])
+        [[('a', (1, None))]]
+        """
         partitions = self._partitions(numPartitions)
         return self._with(other, lambda a, b: a.fullOuterJoin(b, partitions))
 
@@ -217,6 +308,9 @@ class DStream(Stream[T]):
         """What `func(rdd)` or `func(time, rdd)` makes of each batch, on the driver; `time` is local time.
 
         If it returns None, there is no batch at that time. AssertionError if it takes another number of arguments.
+
+        >>> batches_of(lambda s: s.transform(lambda rdd: rdd.sortBy(lambda n: -n)), [1, 3, 2])
+        [[3, 2, 1]]
         """
         function: Callable[..., Any] = func
         if not takes_time(function):
@@ -234,6 +328,9 @@ class DStream(Stream[T]):
         """What `func(a, b)` or `func(time, a, b)` makes of the batches of this and another stream.
 
         AssertionError if it takes another number of arguments. `keepSerializer` means nothing here.
+
+        >>> batches_of(lambda s: s.transformWith(lambda a, b: a.subtract(b), s.filter(lambda n: n > 1)), [1, 2])
+        [[1]]
         """
         function: Callable[..., Any] = func
         timed = function.__code__.co_argcount != 2
@@ -255,6 +352,9 @@ class DStream(Stream[T]):
         """At every slide, the records of the last `windowDuration`.
 
         The first windows are shorter. ValueError if a duration is not a multiple of this stream's slide duration.
+
+        >>> batches_of(lambda s: s.window(2), [1], [2], [3])
+        [[1], [1, 2], [2, 3]]
         """
         windows.validate(self, windowDuration, slideDuration)
         slide = None if slideDuration is None else duration_ms(slideDuration)
@@ -271,12 +371,19 @@ class DStream(Stream[T]):
         """One record: the window's records reduced; none if it has none.
 
         With `invReduceFunc`, which takes out of a result what left the window, see `reduceByKeyAndWindow`.
+
+        >>> batches_of(lambda s: s.reduceByWindow(max, None, 2, 1), [5], [1], [2])
+        [[5], [5], [2]]
         """
         return windows.reduce_by_window(self, reduceFunc, invReduceFunc, windowDuration, slideDuration)
 
     @declares
     def countByWindow(self, windowDuration: float, slideDuration: float) -> DStream[int]:
-        """One record: how many the window has; none until the first record came."""
+        """One record: how many the window has; none until the first record came.
+
+        >>> batches_of(lambda s: s.countByWindow(2, 1), ['a'], ['b', 'c'], [])
+        [[1], [3], [2]]
+        """
         ones: DStream[int] = self.map(lambda _: 1)
         return windows.reduce_by_window(ones, operator.add, operator.sub, windowDuration, slideDuration)
 
@@ -284,14 +391,22 @@ class DStream(Stream[T]):
     def countByValueAndWindow(
         self, windowDuration: float, slideDuration: float, numPartitions: int | None = None
     ) -> DStream[tuple[T, int]]:
-        """Each different record of the window, and how often it is there."""
+        """Each different record of the window, and how often it is there.
+
+        >>> batches_of(lambda s: s.countByValueAndWindow(2, 1), ['a'], ['a'])
+        [[('a', 1)], [('a', 2)]]
+        """
         return windows.count_by_value(self, windowDuration, slideDuration, numPartitions)
 
     @declares
     def groupByKeyAndWindow(
         self: DStream[tuple[K, V]], windowDuration: float, slideDuration: float, numPartitions: int | None = None
     ) -> DStream[tuple[K, Iterable[V]]]:
-        """Each key of the window with its values, in the order they came."""
+        """Each key of the window with its values, in the order they came.
+
+        >>> batches_of(lambda s: s.groupByKeyAndWindow(2, 1).mapValues(list), [('a', 1)], [('a', 2)])
+        [[('a', [1])], [('a', [1, 2])]]
+        """
         return windows.group_by_key(self, windowDuration, slideDuration, numPartitions)
 
     @declares
@@ -306,10 +421,12 @@ class DStream(Stream[T]):
     ) -> DStream[tuple[K, V]]:
         """Each key of the window with its values reduced.
 
-        If there is an `invFunc` and the window has five slides or more, a window is made from the one before: what left is
-        taken out by `invFunc(result, left)`, and keys stay, with what is then left of them, unless `filterFunc(pair)`
-        refuses them. Otherwise the window is reduced anew, and keys are there as long as their records. Without an
-        `invFunc`, `filterFunc` means nothing, as in PySpark.
+        If there is an `invFunc` and the window has five slides or more, a window is made from the one before: what left
+        is taken out by `invFunc(result, left)`. Otherwise the window is reduced anew. `filterFunc(pair)` says which
+        pairs are kept; without an `invFunc` it means nothing, as in PySpark.
+
+        >>> batches_of(lambda s: s.reduceByKeyAndWindow(max, None, 2), [('a', 2)], [('a', 1)], [])
+        [[('a', 2)], [('a', 2)], [('a', 1)]]
         """
         return windows.reduce_by_key(
             self, func, invFunc, windowDuration, slideDuration, numPartitions, filterFunc
@@ -329,6 +446,10 @@ class DStream(Stream[T]):
         `updateFunc(values, state)` is called in every batch for every key that has values in it or a state before it;
         `values` may be empty, and `state` is None at first. If it returns None, the key is forgotten. `initialRDD` are
         the states to begin with. Needs a checkpoint directory.
+
+        >>> add = lambda values, state: sum(values) + (state or 0)
+        >>> batches_of(lambda s: s.updateStateByKey(add), [('a', 1)], [('a', 2)], [])
+        [[('a', 1)], [('a', 3)], [('a', 3)]]
         """
         initial = self._ssc._states(initialRDD)
         self._ssc._keeps_state = True

@@ -11,8 +11,9 @@ The engine reports an event by its name and a dict of values:
 - output_operation_started, output_operation_completed: batch_time, id, name, description, start_time, end_time,
   failure_reason.
 
-Times are milliseconds since the epoch; what is not known yet is None. A listener gets objects whose values are methods, as
-Spark's are in Python: `event.batchInfo().batchTime().milliseconds()`. There, a time or a delay that is not known is -1.
+Times are milliseconds since the epoch; what is not known yet is None. A listener gets objects whose values are methods,
+as Spark's are in Python: `event.batchInfo().batchTime().milliseconds()`. There, a time or a delay that is not known is
+-1.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,8 @@ class StreamingListener:
     >>> class Delays(StreamingListener):
     ...     def onBatchCompleted(self, batchCompleted):
     ...         print(batchCompleted.batchInfo().totalDelay())
-    >>> deliver(Delays(), "batch_completed", {"submission_time": 5, "processing_start_time": 6, "processing_end_time": 9})
+    >>> times = {"submission_time": 5, "processing_start_time": 6, "processing_end_time": 9}
+    >>> deliver(Delays(), "batch_completed", times)
     4
     """
 

@@ -1,8 +1,8 @@
 """Steps of a program as bytes, by cloudpickle.
 
-All steps are pickled at once, so that functions that share globals share them after a recovery too. Contexts in them are
-the recovered ones; broadcast values are broadcast again, and accumulators begin with what they had at start. Datasets that
-are arguments are stored record by record; elsewhere they are refused, as in Spark.
+All steps are pickled at once, so that functions that share globals share them after a recovery too. Contexts in them
+are the recovered ones; broadcast values are broadcast again, and accumulators begin with what they had at start.
+Datasets that are arguments are stored record by record; elsewhere they are refused, as in Spark.
 """
 
 from __future__ import annotations

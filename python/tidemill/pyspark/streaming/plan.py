@@ -1,7 +1,7 @@
 """What a program declared: the calls it made on a context and its streams, in their order.
 
-A program that is recovered is not run again, as in PySpark; it is rebuilt from this. Calls are noted as the program made
-them, and not what they are made of, so that a later version of this library may do them in another way.
+A program that is recovered is not run again, as in PySpark; it is rebuilt from this. Calls are noted as the program
+made them, and not what they are made of, so that a later version of this library may do them in another way.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ class Program:
         if data[: len(MAGIC)] != MAGIC:
             raise UnreadableProgram("it is no program of tidemill")
         if data[len(MAGIC)] != VERSION:
-            raise UnreadableProgram(f"it has version {data[len(MAGIC)]} of the format, and this tidemill reads {VERSION}")
+            version = data[len(MAGIC)]
+            raise UnreadableProgram(f"it has version {version} of the format, and this tidemill reads {VERSION}")
         body, checksum = data[:-32], data[-32:]
         if hashlib.sha256(body).digest() != checksum:
             raise UnreadableProgram("it is damaged: the checksum does not fit")

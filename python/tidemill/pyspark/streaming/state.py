@@ -58,9 +58,9 @@ class State(Generic[S]):
 class StateSpec:
     """What `DStream.mapWithState` does: a function, and where it begins and ends.
 
-    `function(key, value, state)`, or `function(time, key, value, state)` with the batch's local time, is called for every
-    record, and for every key that times out: then `value` is None and `state.isTimingOut()`. What it returns is a record
-    of the stream; None is none.
+    `function(key, value, state)`, or `function(time, key, value, state)` with the batch's local time, is called for
+    every record, and for every key that times out: then `value` is None and `state.isTimingOut()`. What it returns is
+    a record of the stream; None is none.
 
     `initialState`: pairs of key and state, as an RDD or a list. `numPartitions`: of the state, by default
     `defaultParallelism`. `timeout`: how many seconds a key is kept without a record; by default for good.

@@ -1,16 +1,29 @@
-"""A streaming context under a clock that stands still."""
+"""Streams under a clock that stands still: nothing sleeps, and every batch is run when it is told to.
+
+The fixtures of `tidemill.pytest_plugin` are made of this; it works without pytest too.
+"""
 
 from __future__ import annotations
 
 import queue
+import tempfile
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, final
 
+from tidemill import _native
+from tidemill.pyspark.conf import SparkConf
+from tidemill.pyspark.context import SparkContext
+from tidemill.pyspark.streaming.context import Engine, StreamingContext
+from tidemill.pyspark.streaming.listener import StreamingListener
+from tidemill.pyspark.streaming.util import duration_ms
+
 if TYPE_CHECKING:
-    from tidemill.pyspark.context import SparkContext
     from tidemill.pyspark.rdd import RDD
-    from tidemill.pyspark.streaming import DStream
+    from tidemill.pyspark.streaming.dstream import DStream
+
+__all__ = ["Collected", "Input", "StreamTest", "batches_of"]
 
 # For how long a batch may run before the test fails; it only ends a test that hangs.
 PATIENCE_S = 60.0
@@ -62,13 +75,12 @@ class Collected:
 
 @final
 class StreamTest:
-    """A streaming context under a clock that stands still."""
+    """Streams under a clock that stands still: nothing sleeps, and every batch is run when it is told to.
+
+The fixtures of `tidemill.pytest_plugin` are made of this; it works without pytest too.
+"""
 
     def __init__(self, sc: SparkContext, batch: float) -> None:
-        from tidemill import _native
-        from tidemill.pyspark.streaming.context import Engine, StreamingContext
-        from tidemill.pyspark.streaming.util import duration_ms
-
         self.sc = sc
         self._clock = _native.ManualClock(0)
         self.ssc = StreamingContext(sc, None, Engine.of(sc, duration_ms(batch), self._clock))
@@ -100,8 +112,6 @@ class StreamTest:
             self._wait()
 
     def _start(self) -> None:
-        from tidemill.pyspark.streaming import StreamingListener
-
         counts = self._count
 
         class Completed(StreamingListener):
@@ -125,3 +135,26 @@ class StreamTest:
         self.ssc.awaitTerminationOrTimeout(0)
         if not done:
             raise TimeoutError(f"batch {self._ticks} is not done after {PATIENCE_S:.0f} s")
+
+
+def batches_of(
+    build: Callable[[Any], DStream[Any]], *batches: list[Any], batch: float = 1.0, partitions: int = 1
+) -> list[list[Any]]:
+    """The batches of what `build(stream)` gives, for these input batches; `batch` is their duration in seconds.
+
+    >>> batches_of(lambda numbers: numbers.map(str), [1, 2], [], [3])
+    [['1', '2'], [], ['3']]
+    """
+    conf = SparkConf().setMaster(f"local[{partitions}]").setAppName("test")
+    with SparkContext(conf=conf) as sc, tempfile.TemporaryDirectory() as folder:
+        sc.setCheckpointDir(folder)
+        test = StreamTest(sc, batch)
+        try:
+            source = test.input()
+            collected = test.collect(build(source))
+            for records in batches:
+                source.push(*records)
+                test.tick()
+        finally:
+            test.ssc.stop(stopSparkContext=False)
+        return collected.batches

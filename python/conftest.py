@@ -1,0 +1,12 @@
+"""What examples in docstrings find without importing it."""
+
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def names_of_examples(doctest_namespace: dict[str, Any]) -> None:
+    from tidemill.pyspark.streaming.testing import batches_of
+
+    doctest_namespace["batches_of"] = batches_of
