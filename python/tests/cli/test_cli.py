@@ -129,6 +129,8 @@ def test_submit(tmp_path: Path) -> None:
         (["run"], "which program?"),
         (["run", "--mater", "local", "program.py"], 'did you mean "--master"?'),
         (["run", "--conf", "spark.master", "program.py"], "KEY=VALUE"),
+        (["run", "--conf", "tidemill.batch.onFailur=stop", "program.py"], 'did you mean "tidemill.batch.onFailure"?'),
+        (["run", "--master", "lokal", "program.py"], "lokal"),
         (["submit", "--master"], "--master needs a value"),
         (["submit", "program.jar"], "only programs of Python"),
         (["submit", "--properties-file", "none", "program.py"], 'the properties file "none" cannot be read'),

@@ -97,6 +97,24 @@ def test_state_needs_a_checkpoint(ssc: StreamingContext) -> None:
         ssc.start()
 
 
+def test_a_checkpoint_by_configuration(tmp_path: Any) -> None:
+    directory = str(tmp_path / "there")
+    conf = SparkConf().setMaster("local[2]").setAppName("test").set("spark.streaming.checkpoint.directory", directory)
+    with SparkContext(conf=conf) as sc:
+        ssc = StreamingContext(sc, 0.05)
+        ssc.checkpoint(directory)
+        ssc.textFileStream(str(tmp_path)).foreachRDD(lambda rdd: None)
+        ssc.start()
+        ssc.stop(stopSparkContext=False)
+    assert (tmp_path / "there" / "python-program").exists()
+
+
+def test_a_context_is_stopped_with_its_spark_context(ssc: StreamingContext, sc: SparkContext) -> None:
+    with_output(ssc).start()
+    sc.stop()
+    assert ssc.awaitTerminationOrTimeout(0)
+
+
 def test_remember_is_said_once(ssc: StreamingContext) -> None:
     ssc.remember(5)
     with pytest.raises(IllegalArgumentException, match="already set as 5000 ms"):

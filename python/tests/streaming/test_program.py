@@ -56,6 +56,20 @@ def test_contexts_in_functions_are_the_recovered_ones(stream: StreamTest, tmp_pa
     again.stop(stopSparkContext=False)
 
 
+def test_broadcast_values_and_accumulators_are_made_again(stream: StreamTest, tmp_path: Path) -> None:
+    known, seen = stream.sc.broadcast({"a"}), stream.sc.accumulator(7)
+    lines = stream.ssc.textFileStream(str(tmp_path))
+    lines.filter(lambda line: line in known.value).foreachRDD(lambda rdd: seen.add(1))
+    again = recovered(stream, tmp_path / "recovered")
+    data = program.read(str(tmp_path / "recovered"))
+    assert data is not None
+    steps = data.steps("", stream.sc, again)
+    known_again, seen_again = (step.arguments[0].__closure__[0].cell_contents for step in steps[1:])
+    assert known_again is not known and known_again.value == {"a"}
+    assert seen_again is not seen and seen_again.value == 7
+    again.stop(stopSparkContext=False)
+
+
 def test_what_a_function_refers_to(stream: StreamTest) -> None:
     rdd = stream.sc.parallelize([1])
     source: Any = stream.ssc.queueStream([[1]])
@@ -91,7 +105,7 @@ def test_secrets_are_not_stored(stream: StreamTest) -> None:
     stream.sc.getConf()  # a copy
     stream.sc._conf.set("spark.my.password", "hush").set("spark.my.name", "said")
     data = program.prepare(stream.ssc)
-    assert b"hush" not in data and b"said" in data
+    assert b"hush" not in data and b"said" in data and b"spark.app.id" not in data
 
 
 @pytest.mark.parametrize("length", [0, 10, 16, 30, -1])

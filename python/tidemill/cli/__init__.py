@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tidemill.cli.options import ConfigurationError, parse_run, parse_submit
+from tidemill.cli.options import ConfigurationError, check, parse_run, parse_submit
 from tidemill.cli.run import Application, run
 
 USAGE = """\
@@ -45,8 +45,13 @@ def _start(command: str, arguments: list[str]) -> int:
     if arguments and arguments[0] in ("-h", "--help"):
         print(USAGE, end="")
         return 0
+    if arguments == ["--version"]:
+        from tidemill import _native
+
+        return _native.cli(arguments)
     try:
         application: Application = PARSERS[command](arguments)
+        check(application.conf)
     except ConfigurationError as error:
         print(f"tidemill {command}: {error}", file=sys.stderr)
         return 2

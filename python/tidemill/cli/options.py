@@ -152,3 +152,16 @@ def _say_ignored(options: Options) -> None:
     if options.ignored:
         names = ", ".join(dict.fromkeys(options.ignored))
         print(f"tidemill: without effect here, where there is no JVM and no cluster: {names}", file=sys.stderr)
+
+
+def check(conf: dict[str, str]) -> None:
+    """ConfigurationError if the engine refuses this configuration."""
+    known = {key: value for key, value in conf.items() if not key.startswith("tidemill.python.")}
+    if not known:
+        return
+    from tidemill import _native
+
+    try:
+        _native.Context(known).stop()
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error

@@ -43,6 +43,8 @@ ALLOW_QUEUES = "tidemill.queueStream.allowCheckpoint"
 
 # What a restart may say anew; everything else is as it was, as in Spark.
 _RELOADED = re.compile(r"spark\.master|tidemill\..*")
+# What is of one run and not of the program.
+_OF_A_RUN = frozenset(("spark.app.id", "spark.app.startTime", "spark.executor.id"))
 _SECRET = re.compile(r"password|secret|token|credential", re.IGNORECASE)
 
 
@@ -180,7 +182,8 @@ def prepare(ssc: StreamingContext) -> bytes:
     from tidemill.pyspark.streaming.pickled import dump
 
     steps = ssc._plan.steps
-    conf = {key: value for key, value in ssc._sc.getConf().getAll() if not _SECRET.search(key)}
+    said = ssc._sc.getConf().getAll()
+    conf = {key: value for key, value in said if key not in _OF_A_RUN and not _SECRET.search(key)}
     return Program(
         batch_ms=ssc._batch_ms,
         conf=conf,
