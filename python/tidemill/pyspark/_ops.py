@@ -121,9 +121,9 @@ def is_immutable(records: Iterable[Any], depth: int = 3) -> bool:
     types = set(map(type, records))
     if types <= IMMUTABLE:
         return True
-    if depth == 0 or not types <= IMMUTABLE | {tuple}:
+    if depth == 0 or not all(issubclass(kind, tuple) for kind in types - IMMUTABLE):
         return False
-    return is_immutable(chain.from_iterable(r for r in records if type(r) is tuple), depth - 1)
+    return is_immutable(chain.from_iterable(record for record in records if isinstance(record, tuple)), depth - 1)
 
 
 class Frozen:

@@ -27,6 +27,18 @@ U = TypeVar("U")
 
 __all__ = ["RDD"]
 
+_MADE_BY = {
+    "BinaryFileRDD": "binaryFiles",
+    "BinaryRecordsRDD": "binaryRecords",
+    "CartesianRDD": "cartesian",
+    "CoalescedRDD": "coalesce",
+    "EmptyRDD": "emptyRDD",
+    "MapPartitionsRDD": "textFile",
+    "ParallelCollectionRDD": "parallelize",
+    "UnionRDD": "union",
+    "WholeTextFileRDD": "wholeTextFiles",
+}
+
 for _moved in (BoundedFloat, Partitioner, portable_hash):
     _moved.__module__ = __name__
 
@@ -116,8 +128,8 @@ class RDD(
 
     def __repr__(self) -> str:
         name = f"{self._name} " if self._name else ""
-        label = self._label if self._label.endswith("RDD") else "PythonRDD"
-        return f"{name}{label}[{self._id}] at {self._label}"
+        kind = self._label if self._label.endswith("RDD") else "PythonRDD"
+        return f"{name}{kind}[{self._id}] at {_MADE_BY.get(kind.rsplit(' ', 1)[-1], self._label)}"
 
     def toDebugString(self) -> bytes:
         """What this RDD is made of, a line for each RDD.
