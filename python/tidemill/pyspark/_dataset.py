@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from tidemill import _native as engine
-from tidemill.pyspark import _barrier, _captures, _task
+from tidemill.pyspark import _barrier, _captures, _task, _workers
 from tidemill.pyspark._ops import Block, Step, Steps
 from tidemill.pyspark.storagelevel import StorageLevel
 
@@ -109,7 +109,7 @@ class Dataset(Generic[T_co]):
 
     def _mapped(self, native: engine.Rdd, plan: _task.Input, finish: Callable[..., Any]) -> engine.Rdd:
         command = self._command(finish, plan)
-        return native.map_partitions(functools.partial(_task.run_task, command), command.name)
+        return native.map_partitions(functools.partial(_workers.run_task, command), command.name)
 
     @property
     def _native(self) -> engine.Rdd:
@@ -169,7 +169,7 @@ class Dataset(Generic[T_co]):
         def source() -> engine.Rdd:
             native, plan = self._reading()
             command = self._command(finish, plan)
-            return native.shuffle(partitions, functools.partial(_task.run_task, command), command.name)
+            return native.shuffle(partitions, functools.partial(_workers.run_task, command), command.name)
 
         return self._new(source, label)
 
@@ -179,7 +179,7 @@ class Dataset(Generic[T_co]):
         def source() -> engine.Rdd:
             (native, plan), (others, other_plan) = self._reading(), other._reading()
             command = self._command(finish, plan, other_plan)
-            return native.zip_partitions(others, functools.partial(_task.run_task, command), command.name)
+            return native.zip_partitions(others, functools.partial(_workers.run_task, command), command.name)
 
         return self._new(source, label, other)
 
@@ -200,7 +200,7 @@ class Dataset(Generic[T_co]):
         command = self._command(finish, plan)
         try:
             with self.ctx._job(command):
-                results = native.run(functools.partial(_task.run_for_result, command), partitions)
+                results = native.run(functools.partial(_workers.run_for_result, command), partitions)
         finally:
             _barrier.close(command.stage)
         self._note_computed()

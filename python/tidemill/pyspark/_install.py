@@ -68,11 +68,11 @@ def _installed(name: str) -> str | None:
     return None if spec is None else spec.origin or name
 
 
-def install() -> None:
+def install(quiet: bool = False) -> None:
     """Makes `import pyspark` in this process mean `tidemill.pyspark`, module by module the same objects.
 
     A real PySpark that is installed stays as it is; one line on standard error then says that it is not used. Raises
-    RuntimeError if it is imported already. To call it again does nothing.
+    RuntimeError if it is imported already. To call it again does nothing. With `quiet` nothing is said.
 
     >>> from tidemill.pyspark import install
     >>> install()
@@ -88,7 +88,7 @@ def install() -> None:
             f'pyspark is imported already, from "{imported.__file__}": call tidemill.pyspark.install() before that'
         )
     real = _installed("pyspark")
-    if real is not None:
+    if real is not None and not quiet:
         print(f'tidemill: "import pyspark" is tidemill\'s; the PySpark in "{real}" is not used', file=sys.stderr)
     finder: Any = Finder(with_findspark=_installed("findspark") is None)
     sys.meta_path.insert(0, finder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import sys
 import time
 import traceback
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from tidemill import _native
-from tidemill.pyspark import _task, accumulators
+from tidemill.pyspark import _task, _workers, accumulators
 from tidemill.pyspark._jobs import Jobs
 from tidemill.pyspark._sources import Sources
 from tidemill.pyspark._streaming_front import BATCH_DURATION_KEY, StreamingFront
@@ -48,6 +49,14 @@ def _creation_site() -> str:
     frames = traceback.extract_stack()[:-1]
     site = next((frame for frame in reversed(frames) if os.path.dirname(frame.filename) != here), frames[-1])
     return f"{site.name} at {site.filename}:{site.lineno}"
+
+
+def _threads(master: str) -> int:
+    """How many tasks run at once on a master that the engine has accepted."""
+    said = re.match(r"local(?:-cluster)?\[(\d+|\*)", master)
+    if said is None:
+        return 1
+    return (os.cpu_count() or 1) if said[1] == "*" else int(said[1])
 
 
 class SparkContext(Sources, Shipped, Jobs, StreamingFront):
@@ -101,6 +110,8 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         self._begin_jobs()
         self._begin_shipping(self._listed("spark.files"), [*(pyFiles or []), *self._listed("spark.submit.pyFiles")])
         self._begin_streaming()
+        workers = self._conf.get("tidemill.python.workers")
+        _workers.begin(_threads(self.master) if workers is None else int(workers), self.environment)
 
     def _refuse_second(self) -> None:
         active = SparkContext._active_spark_context
@@ -187,6 +198,7 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         if engine is not None:
             self._stop_streaming()
             engine.stop()
+            _workers.end()
             self._stop_shipping()
 
     def __enter__(self) -> SparkContext:

@@ -1,0 +1,149 @@
+"""Tasks in worker processes: the same results, errors and totals as in this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tidemill.pyspark import RDD, SparkConf, SparkContext, TaskContext
+from tidemill.pyspark import _workers
+
+
+class Point:
+    """A class that a worker can only know by value, if it is the program's own."""
+
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Point) and other.x == self.x
+
+    def __hash__(self) -> int:
+        return hash(self.x)
+
+
+@pytest.fixture
+def sc(monkeypatch: pytest.MonkeyPatch) -> Iterator[SparkContext]:
+    """A context whose every task goes to a worker."""
+    monkeypatch.setattr(_workers.Costs, "is_worth_the_way", lambda self, kind: True)
+    with SparkContext("local[2]", "workers") as sc:
+        yield sc
+
+
+def pids(rdd: RDD[int]) -> set[int]:
+    return set(rdd.map(lambda _: os.getpid()).collect())
+
+
+def test_tasks_run_in_other_processes(sc: SparkContext) -> None:
+    found = pids(sc.range(8, numSlices=4))
+    assert os.getpid() not in found and 1 <= len(found) <= 2
+
+
+def test_shuffles_and_joins_give_what_they_give_here(sc: SparkContext) -> None:
+    words = sc.parallelize(["a b", "b c", "c c"], 3).flatMap(str.split)
+    counts = words.map(lambda word: (word, 1)).reduceByKey(lambda a, b: a + b)
+    assert sorted(counts.join(counts).collect()) == [("a", (1, 1)), ("b", (2, 2)), ("c", (3, 3))]
+    assert counts.sortByKey().keys().collect() == ["a", "b", "c"]
+
+
+def test_broadcasts_and_accumulators(sc: SparkContext) -> None:
+    names, seen = sc.broadcast({1: "one", 2: "two"}), sc.accumulator(0)
+
+    def named(x: int) -> str:
+        seen.add(x)
+        return names.value[x]
+
+    for total in (3, 6):
+        assert sc.parallelize([1, 2], 2).map(named).collect() == ["one", "two"]
+        assert seen.value == total
+
+
+def test_a_task_knows_its_partition(sc: SparkContext) -> None:
+    def partition(_: int) -> int:
+        context = TaskContext.get()
+        assert context is not None
+        return context.partitionId()
+
+    assert sc.range(3, numSlices=3).map(partition).collect() == [0, 1, 2]
+
+
+def test_an_exception_is_itself_with_the_traceback_of_the_worker(sc: SparkContext) -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        sc.parallelize([1, 0], 2).map(lambda x: 1 // x).collect()
+    assert "1 // x" in str(raised.value.__cause__) or "ZeroDivisionError" in str(raised.value.__cause__)
+
+
+def test_a_task_that_exits_does_not_end_the_program(sc: SparkContext) -> None:
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        sc.range(2, numSlices=1).foreach(lambda _: sys.exit(3))
+
+
+def test_a_worker_that_dies_is_named_and_replaced(sc: SparkContext) -> None:
+    with pytest.raises(_workers.WorkerDied, match="signal 9.*map"):
+        sc.range(1, numSlices=1).map(lambda _: os.kill(os.getpid(), signal.SIGKILL)).collect()
+    assert sc.range(4, numSlices=4).map(lambda x: x + 1).collect() == [1, 2, 3, 4]
+
+
+def test_what_cannot_be_pickled_is_named(sc: SparkContext) -> None:
+    import threading
+
+    the_lock = threading.Lock()
+    with pytest.raises(Exception, match="the_lock"):
+        sc.range(1, numSlices=1).map(lambda x: the_lock.locked()).collect()
+
+
+def test_objects_of_the_programs_classes(sc: SparkContext) -> None:
+    assert sc.parallelize([Point(1)], 1).map(lambda point: Point(point.x + 1)).collect() == [Point(2)]
+
+
+def test_a_module_that_was_added_is_there(sc: SparkContext, tmp_path: Path) -> None:
+    (tmp_path / "shipped_module.py").write_text("def f(x):\n    return x + 41\n")
+    sc.addPyFile(str(tmp_path / "shipped_module.py"))
+
+    def shipped(x: int) -> int:
+        import shipped_module  # type: ignore[import-not-found]
+
+        found: int = shipped_module.f(x)
+        return found
+
+    assert sc.range(1, 2, numSlices=1).map(shipped).collect() == [42]
+
+
+def test_workers_end_with_the_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_workers.Costs, "is_worth_the_way", lambda self, kind: True)
+    with SparkContext("local[2]", "workers") as sc:
+        found = pids(sc.range(4, numSlices=4))
+    for pid in found:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_tasks_that_cost_little_stay_here() -> None:
+    with SparkContext("local[2]", "workers") as sc:
+        assert pids(sc.range(8, numSlices=8)) == {os.getpid()}
+
+
+def test_tasks_that_cost_much_go_away() -> None:
+    def busy(x: int) -> int:
+        begun = time.thread_time()
+        while time.thread_time() - begun < 0.02:
+            pass
+        return os.getpid()
+
+    with SparkContext("local[2]", "workers") as sc:
+        sc.range(4, numSlices=4).map(busy).collect()
+        assert os.getpid() not in set(sc.range(4, numSlices=4).map(busy).collect())
+
+
+def test_no_workers_for_one_thread_or_if_the_configuration_says_so() -> None:
+    conf = SparkConf().setMaster("local[2]").setAppName("workers").set("tidemill.python.workers", "1")
+    with SparkContext(conf=conf):
+        assert _workers._workers is None
+    with SparkContext("local[1]", "workers"):
+        assert _workers._workers is None

@@ -1,0 +1,115 @@
+"""A worker process: runs tasks that come over a connection, until that ends. Started by `_workers`."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import OrderedDict
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cloudpickle
+
+import tidemill.pyspark
+from tidemill.pyspark import _task
+from tidemill.pyspark.broadcast import Broadcast
+from tidemill.pyspark.files import SparkFiles
+from tidemill.pyspark.taskcontext import TaskContext
+
+COMMANDS_KEPT = 64
+LOOK_AT_PARENT_SECONDS = 1.0
+
+
+class Worker:
+    """What a worker process has learnt."""
+
+    def __init__(self) -> None:
+        self._commands: OrderedDict[int, _task.Command] = OrderedDict()
+        self._broadcasts: dict[int, bytes] = {}
+        Broadcast._load = self._broadcast
+
+    def _broadcast(self, number: int) -> Any:
+        return pickle.loads(self._broadcasts[number])
+
+    def answer(self, frame: bytes) -> bytes:
+        """What a task gives, or what it raised."""
+        try:
+            answer: tuple[Any, ...] = (True, *self._run(*pickle.loads(frame)))
+        except BaseException as error:
+            answer = (False, _portable(error), traceback.format_exc())
+        sys.stdout.flush()
+        return bytes(cloudpickle.dumps(answer, 5))
+
+    def _run(
+        self,
+        number: int,
+        command: bytes | None,
+        split: int,
+        inputs: bytes,
+        broadcasts: dict[int, bytes],
+        gone: list[int],
+        surroundings: tuple[list[str], str | None, dict[str, str]] | None,
+    ) -> tuple[list[Any], dict[int, Any], float]:
+        if surroundings is not None:
+            sys.path[:], SparkFiles._root_directory, properties = surroundings
+            TaskContext._properties.clear()
+            TaskContext._properties.update(properties)
+        self._broadcasts.update(broadcasts)
+        for broadcast in gone:
+            self._broadcasts.pop(broadcast, None)
+            Broadcast._kept.pop(broadcast, None)
+        if command is not None:
+            self._commands[number] = pickle.loads(command)
+            if len(self._commands) > COMMANDS_KEPT:
+                self._commands.popitem(last=False)
+        task = self._commands[number]
+        blocks = pickle.loads(inputs)
+        begun = time.perf_counter()
+        outer = _task.Task(task, split)
+        with outer:
+            result = list(_task.run_task(task, split, *map(iter, blocks)))
+        return result, outer.updates, time.perf_counter() - begun
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The exception, if it can be raised in another process: `sys.exit` of a task does not end the program."""
+    if not isinstance(error, Exception):
+        return RuntimeError(f"a function of a task raised {type(error).__name__}: {error}")
+    try:
+        pickle.loads(cloudpickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _end_with_parent(parent: int) -> None:
+    """A task that never ends does not outlive the program."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_AT_PARENT_SECONDS)
+    os._exit(1)
+
+
+def main() -> None:
+    # Ctrl-C is for the program, which then ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tidemill.pyspark.install(quiet=True)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), name="parent", daemon=True).start()
+    connection, worker = Connection(int(sys.argv[1])), Worker()
+    while True:
+        try:
+            frame = connection.recv_bytes()
+        except (EOFError, OSError):
+            return
+        try:
+            connection.send_bytes(worker.answer(frame))
+        except OSError:
+            return
+
+
+if __name__ == "__main__":
+    main()
