@@ -6,7 +6,8 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def names_of_examples(doctest_namespace: dict[str, Any]) -> None:
-    from tidemill.pyspark.streaming.testing import batches_of
+def names_of_examples(request: pytest.FixtureRequest, doctest_namespace: dict[str, Any]) -> None:
+    if isinstance(request.node, pytest.DoctestItem):
+        from tidemill.pyspark.streaming.testing import batches_of
 
-    doctest_namespace["batches_of"] = batches_of
+        doctest_namespace["batches_of"] = batches_of

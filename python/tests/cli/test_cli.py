@@ -71,6 +71,19 @@ def test_a_signal_drains(tmp_path: Path, sent: signal.Signals) -> None:
         assert "drained after" in process.stderr
 
 
+def test_more_signals_give_up(tmp_path: Path) -> None:
+    path = stream(tmp_path, "foreachRDD(lambda rdd: (print('begun', flush=True), __import__('time').sleep(60)))")
+    with Process(["run", path], tmp_path) as process:
+        process.until("begun")
+        process.send(signal.SIGINT)
+        process.until_stderr("draining")
+        process.send(signal.SIGINT)
+        process.send(signal.SIGINT)
+        while process.poll() is None:
+            process.send(signal.SIGINT)
+        assert process.ended() == 130
+
+
 def test_a_program_that_does_not_wait_is_drained(tmp_path: Path) -> None:
     with Process(["run", stream(tmp_path, wait="")], tmp_path) as process:
         assert process.ended() == 0

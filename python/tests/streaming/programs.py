@@ -52,6 +52,18 @@ class Process:
                 return
         raise AssertionError(f"it ended without {line!r}:\n{self.stdout}\n{self.stderr}")
 
+    def until_stderr(self, text: str) -> None:
+        """Waits until this is in its stderr."""
+        while text not in self.stderr:
+            assert self.poll() is None, f"it ended without {text!r}:\n{self.stderr}"
+
+    def poll(self) -> int | None:
+        """The exit code, if it has ended; looks again after a moment."""
+        try:
+            return self._popen.wait(0.05)
+        except subprocess.TimeoutExpired:
+            return None
+
     def send(self, sent: signal.Signals) -> None:
         self._popen.send_signal(sent)
 

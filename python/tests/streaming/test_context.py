@@ -103,6 +103,7 @@ def test_a_checkpoint_by_configuration(tmp_path: Any) -> None:
     with SparkContext(conf=conf) as sc:
         ssc = StreamingContext(sc, 0.05)
         ssc.checkpoint(directory)
+        assert str(sc.getCheckpointDir()).startswith(directory)
         ssc.textFileStream(str(tmp_path)).foreachRDD(lambda rdd: None)
         ssc.start()
         ssc.stop(stopSparkContext=False)

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -122,7 +123,7 @@ def _finish(code: int) -> int:
     if active is not None:
         print("tidemill: draining; interrupt again to give up what waits", file=sys.stderr, flush=True)
         try:
-            _drain(active)
+            was_hurried = _drain(active)
         except BrokenPipeError:
             raise
         except Exception as error:
@@ -131,23 +132,38 @@ def _finish(code: int) -> int:
         else:
             done = active._native.completed_batches
             print(f"tidemill: drained after {done} batches", file=sys.stderr, flush=True)
+            code = INTERRUPTED if was_hurried else code
     sys.stdout.flush()
     return code
 
 
-def _drain(active: StreamingContext) -> None:
-    """Stops the context, and raises what a batch failed with. A signal gives up what waits, and is raised."""
-    graceful = _is_graceful(active)
-    # On a thread, for this one has to hear signals meanwhile.
-    stopping = threading.Thread(target=active.stop, args=(False, graceful), name="tidemill-stop")
-    stopping.start()
-    try:
-        while stopping.is_alive():
-            stopping.join(0.1)
-    except (KeyboardInterrupt, Terminated):
-        active._native.stop(False)
-        raise
+def _drain(active: StreamingContext) -> bool:
+    """Stops the context, and raises what a batch failed with. Whether a signal made it give up what waited.
+
+    The first signal meanwhile does that, and the second ends the process.
+    """
+    signals: list[int] = []
+
+    def hurry(number: int, _frame: FrameType | None) -> None:
+        signals.append(number)
+        if len(signals) > 1:
+            os._exit(INTERRUPTED)
+        _on_thread(active._native.stop, False)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, hurry)
+    # On a thread, for this one has to hear signals.
+    stopping = _on_thread(active.stop, False, _is_graceful(active))
+    while stopping.is_alive():
+        stopping.join(0.1)
     active.awaitTermination()
+    return bool(signals)
+
+
+def _on_thread(function: Callable[..., object], *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=function, args=arguments, name="tidemill-stop", daemon=True)
+    thread.start()
+    return thread
 
 
 def _is_graceful(ssc: StreamingContext) -> bool:

@@ -219,6 +219,9 @@ class StreamingContext:
         program.make_directory(directory)
         self._native.checkpoint(directory)
         self._directory = directory
+        if self._sc.getCheckpointDir() is None and program.place(directory) is not None:
+            # As in Spark, for RDDs that a function checkpoints.
+            self._sc.setCheckpointDir(directory)
 
     def addStreamingListener(self, streamingListener: object) -> None:
         """Tells a `StreamingListener` what happens, from now on."""
