@@ -10,7 +10,7 @@ from pyspark.streaming import StreamingContext
 
 interval_ms = int(sys.argv[1])
 context = SparkContext("local[2]", "interval")
-streaming = StreamingContext(context, interval_ms / 1000)
+streaming = StreamingContext(context, interval_ms / 1000)  # type: ignore[arg-type]
 records = context.parallelize(range(1000), 2)
 counts = streaming.queueStream([], default=records).map(lambda n: (n % 100, 1)).reduceByKey(lambda a, b: a + b)
 ends: list[tuple[float, float]] = []

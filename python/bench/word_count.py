@@ -11,7 +11,7 @@ from pyspark.streaming import StreamingContext
 
 file, kind, batches = sys.argv[1], sys.argv[2], int(sys.argv[3])
 context = SparkContext("local[2]", "word count")
-streaming = StreamingContext(context, 0.05)
+streaming = StreamingContext(context, 0.05)  # type: ignore[arg-type]
 lines = streaming.queueStream([context.textFile(file, 2) for _ in range(batches)])
 words = lines.flatMap(lambda line: line.split(" "))
 counts = words.map(lambda word: (word, 1)).reduceByKey(operator.add if kind == "operator" else lambda a, b: a + b)

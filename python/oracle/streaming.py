@@ -66,6 +66,20 @@ def kept(number: int) -> Callable[[datetime, Any], None]:
     return lambda at, rdd: seen.keep(number, at, rdd)
 
 
+def kept_of(number: int) -> list[Any]:
+    batches = seen.current.batches.get(number, {})
+    return [batches.get(at) for at in range(seen.BATCHES)]
+
+
+def problem(context: Any, number: int, pipeline: dict[str, Any]) -> dict[str, str] | None:
+    """Declares a pipeline; why it cannot be."""
+    try:
+        built(context, pipeline).foreachRDD(kept(number))
+    except Exception as error:
+        return {"failed": type(error).__name__, "text": str(error)}
+    return None
+
+
 def awaited(context: Any) -> None:
     """Waits for the context, as a program does, to know why it failed."""
     try:
@@ -94,11 +108,9 @@ def run(spark: Any, pipelines: list[dict[str, Any]]) -> list[Any]:
     context.checkpoint(tempfile.mkdtemp())
     marks = context.queueStream([], default=spark.parallelize([0], 1))
     marks.foreachRDD(seen.begin)
-    for number, pipeline in enumerate(pipelines):
-        built(context, pipeline).foreachRDD(kept(number))
+    problems = [problem(context, number, pipeline) for number, pipeline in enumerate(pipelines)]
     marks.foreachRDD(seen.end)
     if not finished(context, 60 + 15 * seen.BATCHES * len(pipelines)):
         text = seen.current.failed or f"only {seen.current.last} batches"
         return [{"failed": "stream", "text": text} for _ in pipelines]
-    found = [seen.current.batches.get(number, {}) for number in range(len(pipelines))]
-    return [[batches.get(at) for at in range(seen.BATCHES)] for batches in found]
+    return [found or kept_of(number) for number, found in enumerate(problems)]

@@ -164,7 +164,12 @@ def shown(example: Example, side: str) -> list[str]:
     return blocks(run) or [Path(log.name).read_text()[-3000:]]
 
 
-@pytest.mark.parametrize("example", EXAMPLE, ids=lambda example: example.name)
+LATER = pytest.mark.xfail(run=False, reason="DataFrames are not here yet")
+
+
+@pytest.mark.parametrize(
+    "example", [pytest.param(of, id=of.name, marks=[LATER] if of.name.startswith("sql") else []) for of in EXAMPLE]
+)
 def test_example(example: Example) -> None:
     assert shown(example, "ours") == shown(example, "spark")
 
