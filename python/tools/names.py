@@ -68,7 +68,7 @@ def parameters(function: Any) -> list[str] | None:
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in [name[:1] for name in written]:
             written.append("*")
-        prefix = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        prefix = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(parameter.kind.name, "")
         suffix = "" if parameter.default is parameter.empty else f"={default(parameter.default)}"
         written.append(f"{prefix}{parameter.name}{suffix}")
     return written
