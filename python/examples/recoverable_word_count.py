@@ -4,20 +4,21 @@ tidemill run recoverable_word_count.py INPUT CHECKPOINT OUTPUT: move files of wo
 """
 
 import sys
+from datetime import datetime
 
-from pyspark import SparkContext
+from pyspark import RDD, SparkContext
 from pyspark.streaming import StreamingContext
 
 
-def add(values, count):
+def add(values: list[int], count: int | None) -> int:
     return sum(values) + (count or 0)
 
 
-def create(folder, output):
+def create(folder: str, output: str) -> StreamingContext:
     sc = SparkContext("local[2]", "RecoverableWordCount")
     ssc = StreamingContext(sc, 0.5)
 
-    def write(time, rdd):
+    def write(time: datetime, rdd: RDD[tuple[str, int]]) -> None:
         with open(output, "a") as out:
             for word, count in sorted(rdd.collect()):
                 print(time.timestamp(), word, count, file=out)

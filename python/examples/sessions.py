@@ -3,18 +3,17 @@
 import time
 
 from pyspark import SparkContext
-from pyspark.streaming import StateSpec, StreamingContext
+from pyspark.streaming import ReceiverStore, State, StateSpec, StreamingContext
 
 
-def visit(user, page, state):
+def visit(user: str, page: str | None, state: State[int]) -> tuple[str, str, object]:
     if state.isTimingOut():
         return user, "left after", state.get()
-    state.update(state.getOption() or 0)
-    state.update(state.get() + 1)
-    return user, "saw", page
+    state.update((state.getOption() or 0) + 1)
+    return user, "saw", page or ""
 
 
-def clicks(store):
+def clicks(store: ReceiverStore) -> None:
     number = 0
     while not store.wait(0.1):
         store(("anna" if number < 10 else "bert", f"page {number}"))

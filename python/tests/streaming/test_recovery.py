@@ -84,6 +84,35 @@ def test_a_changed_program_has_no_effect_unless_setup_is_called_again(tmp_path: 
         assert "setup" not in process.stdout
 
 
+WITH_A_CLASS = PROGRAM.replace(
+    "def add(values, count):\n    return sum(values) + (count or 0)",
+    """class Count:
+    def __init__(self):
+        self.count = 0
+    def __repr__(self):
+        return str(self.count)
+    def __lt__(self, other):
+        return self.count < other.count
+
+def add(values, count):
+    count = count or Count()
+    assert isinstance(count, Count)
+    count.count += sum(values)
+    return count""",
+)
+
+
+def test_states_of_a_class_of_the_program(tmp_path: Path) -> None:
+    program = write(tmp_path)
+    program.write_text(WITH_A_CLASS.format(version=1, initial=""))
+    for run in range(1, 4):
+        with Process(["run", program], tmp_path) as process:
+            process.until("counts 1")
+            put(tmp_path, f"file-{run}", "a\n")
+            process.until(f"[('a', {run})]")
+            process.send(signal.SIGKILL)
+
+
 def test_initial_states_are_stored_by_value(tmp_path: Path) -> None:
     program = write(tmp_path, initial=", initialRDD=ssc.sparkContext.parallelize([('z', 5)])")
     with Process(["run", program], tmp_path) as process:

@@ -5,6 +5,7 @@ A build of the engine that is for production has no such steps to crash at; then
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 import pytest
 
 if TYPE_CHECKING:
@@ -100,8 +101,9 @@ class CrashEverywhere:
         folder = self._folder / run
         (folder / "output").mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if name not in (AT, LOG)}
+        arguments = [str(self._folder / "program"), str(folder), str(_done_ms(folder / "checkpoint"))]
         ended = subprocess.run(
-            [sys.executable, "-m", "tidemill.pytest_plugin.crash_run", str(self._folder / "program"), str(folder)],
+            [sys.executable, "-m", "tidemill.pytest_plugin.crash_run", *arguments],
             env={**environment, **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -110,6 +112,18 @@ class CrashEverywhere:
         may_crash = AT in variables and ended.returncode == -signal.SIGABRT
         assert may_crash or ended.returncode == 0, f"{run}: the program ended with {ended.returncode}\n{ended.stderr}"
         return _saved(folder / "output")
+
+
+def _done_ms(checkpoint: Path) -> int:
+    """The time of the last batch that is done; 0 if none is."""
+    if not checkpoint.exists():
+        return 0
+    listed = subprocess.run(
+        [sys.executable, "-m", "tidemill", "checkpoint", "ls", "--json", str(checkpoint)], capture_output=True, text=True
+    )
+    # What a crash left before the first commit is no list yet.
+    commits = json.loads(listed.stdout) if listed.returncode == 0 and listed.stdout else []
+    return max((int(commit["time"]) for commit in commits), default=0)
 
 
 def _saved(folder: Path) -> dict[str, list[str]]:

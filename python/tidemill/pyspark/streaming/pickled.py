@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 from tidemill.pyspark.accumulators import Accumulator
 from tidemill.pyspark.broadcast import Broadcast
@@ -56,7 +57,19 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _broadcast, (SparkContext._active_spark_context, obj.value)
         if isinstance(obj, Accumulator):
             return _accumulator, (SparkContext._active_spark_context, obj.value, obj.accum_param)
+        if isinstance(obj, type) and obj.__module__ == "__main__" and "<locals>" not in obj.__qualname__:
+            return _class_of_main, (obj.__qualname__,)
         return super().reducer_override(obj)
+
+
+def _class_of_main(name: str) -> Any:
+    """A class of the main script as it is now: records and states in the checkpoint are of that class too."""
+    found: Any = sys.modules["__main__"]
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, type):
+        raise pickle.UnpicklingError(f'the main script has no class "{name}" where it asks for the checkpoint')
+    return found
 
 
 def _broadcast(sc: SparkContext, value: Any) -> Broadcast[Any]:

@@ -1,8 +1,8 @@
 """The program in its checkpoint: the file `python-program` beside what the engine keeps there.
 
 The file is what PySpark's contract asks for: a recovered program is not run again, so its functions have to be stored,
-by cloudpickle. Functions of the main script are stored with the globals that they use; what they import from modules is
-imported again.
+by cloudpickle. Functions of the main script are stored with the globals that they use; its classes, and what is
+imported from modules, are taken as they are when the program is recovered.
 
 | bytes | |
 |---|---|
