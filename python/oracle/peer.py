@@ -1,11 +1,13 @@
 """The two sides: processes that answer the same requests, one with the real PySpark and one with ours."""
 
+import atexit
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +38,24 @@ def started(side: str, program: Path, *arguments: str, **options: Any) -> "subpr
     else:
         command = [str(OURS / "bin/python"), "-m", "tidemill", "run"]
     full = [*command, str(program), *arguments]
-    return subprocess.Popen(full, env=environment, start_new_session=True, **options)
+    process = subprocess.Popen(full, env=environment, start_new_session=True, **options)
+    atexit.register(ended, process)
+    return process
+
+
+def stop(_signal: int, _frame: object) -> None:
+    """SIGTERM, of a time limit for example: what was started is ended too."""
+    raise SystemExit(1)
+
+
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, stop)
 
 
 def ended(process: "subprocess.Popen[bytes]") -> None:
-    try:
+    if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
+        process.wait()
 
 
 class Peer:
