@@ -102,6 +102,8 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
             self._refuse_second()
             self._configure(master, appName, sparkHome, environment, conf)
             of_engine = {key: value for key, value in self._conf.getAll() if not key.startswith(OF_PYTHON)}
+            # Whether a stream's end is the context's too says StreamingContext.stop, which stops it itself.
+            of_engine["spark.streaming.stopSparkContextByDefault"] = "false"
             self._native_context: _native.Context | None = _native.Context(of_engine)
             SparkContext._active_spark_context = self
         self.serializer, self._batch_records = serializer, max(batchSize, 0)
