@@ -36,7 +36,9 @@ def step(context: Any, stream: Any, name: str, arguments: list[Any]) -> Any:
     if name == "of both":
         return context.transform([stream, built(context, arguments[0])], lambda at, rdds: rdds[0].union(rdds[1]))
     if name == "united":
-        return context.union(stream, *[built(context, other) for other in arguments])
+        # PySpark takes only streams that it writes down in the same way; after `map` they are.
+        streams = [stream, *[built(context, other) for other in arguments]]
+        return context.union(*[of_one.map(named("unchanged")) for of_one in streams])
     if name == "with table":
         return stream.transform(lambda rdd: rdd.leftOuterJoin(rdd.context.parallelize(*arguments)))
     return getattr(stream, name)(*arguments)
