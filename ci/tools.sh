@@ -14,6 +14,8 @@ need cargo "install Rust (the version is rust-version in Cargo.toml, or newer) f
 need "cargo fmt" "run: rustup component add rustfmt"
 need "cargo clippy" "run: rustup component add clippy"
 need cc "install a C compiler; zstd is built with it"
+need python3 "install Python 3.10 or newer"
+need "python3 -m pip" "install pip and venv for Python, in Debian the packages python3-pip and python3-venv"
 [ "$missing" = 0 ] || exit 1
 
 if ! cargo deny --version >/dev/null 2>&1; then

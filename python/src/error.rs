@@ -17,7 +17,7 @@ pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
         if let Some(exception) = cause.downcast_ref::<PyErr>() {
             let exception = exception.clone_ref(py);
             // A note is a help, not a need: Python 3.10 has none.
-            let _ = exception.value(py).call_method1("add_note", (error.to_string(),));
+            let _ = exception.value(py).call_method1("add_note", (place_of(py, error, &exception),));
             return exception;
         }
         source = cause.source();
@@ -27,6 +27,29 @@ pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
         ErrorKind::Invalid => PyValueError::new_err(message),
         ErrorKind::Unavailable => PyOSError::new_err(message),
         _ => PyRuntimeError::new_err(message),
+    }
+}
+
+/// Names the operation of Python's that an exception came from, for [`raised`].
+pub(crate) fn in_operation(py: Python<'_>, exception: PyErr, operation: &str) -> PyErr {
+    let value = exception.value(py);
+    if !value.hasattr(OPERATION).unwrap_or(true) {
+        // An exception without attributes keeps the engine's name of the operation.
+        let _ = value.setattr(OPERATION, operation);
+    }
+    exception
+}
+
+const OPERATION: &str = "__tidemill_operation__";
+
+/// Where it failed: the engine's words, with the operation as Python names it, and without the exception's own text.
+fn place_of(py: Python<'_>, error: &Error, exception: &PyErr) -> String {
+    let text = error.to_string();
+    let place = text.strip_suffix(&format!(": {exception}")).unwrap_or(&text);
+    let operation = exception.value(py).getattr(OPERATION).and_then(|name| name.extract::<String>());
+    match (operation, place.split('"').nth(1)) {
+        (Ok(operation), Some(engines)) => place.replacen(engines, &operation, 1),
+        _ => place.to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     block::Block,
     blocks::scoped,
-    error::{declared, detached},
+    error::{self, declared, detached},
     value::Value,
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyList};
@@ -28,6 +28,11 @@ impl Partitioner<u32> for ByNumber {
     fn partition(&self, key: &u32) -> usize {
         *key as usize
     }
+}
+
+/// As [`in_task`], for an operation that has a name in Python.
+fn in_operation<R>(name: &str, f: impl for<'py> FnOnce(Python<'py>) -> PyResult<R>) -> R {
+    in_task(|py| f(py).map_err(|exception| error::in_operation(py, exception, name)))
 }
 
 /// What Python makes with the interpreter, or the end of the task with its exception.
@@ -79,19 +84,17 @@ impl Rdd {
         self.0.num_partitions()
     }
 
-    fn map_partitions(&self, f: Py<PyAny>, name: &str) -> Self {
-        let _ = name;
+    fn map_partitions(&self, f: Py<PyAny>, name: String) -> Self {
         let f = Arc::new(f);
         Self(self.0.map_partitions_with_index(move |partition, blocks| {
-            in_task(|py| scoped(py, blocks, |blocks| blocks_of(&f.bind(py).call1((partition, blocks))?)))
+            in_operation(&name, |py| scoped(py, blocks, |blocks| blocks_of(&f.bind(py).call1((partition, blocks))?)))
         }))
     }
 
-    fn shuffle(&self, py: Python<'_>, partitions: usize, f: Py<PyAny>, name: &str) -> PyResult<Self> {
-        let _ = name;
+    fn shuffle(&self, py: Python<'_>, partitions: usize, f: Py<PyAny>, name: String) -> PyResult<Self> {
         let f = Arc::new(f);
         let placed = self.0.map_partitions_with_index(move |partition, blocks| {
-            in_task(|py| {
+            in_operation(&name, |py| {
                 scoped(py, blocks, |blocks| {
                     let made = f.bind(py).call1((partition, blocks))?;
                     made.try_iter()?.map(|pair| placed_block(&pair?, partitions)).collect::<PyResult<Vec<_>>>()
@@ -101,13 +104,12 @@ impl Rdd {
         declared(py, || Self(placed.partition_by(Arc::new(ByNumber(partitions))).values()))
     }
 
-    fn zip_partitions(&self, py: Python<'_>, other: &Self, f: Py<PyAny>, name: &str) -> PyResult<Self> {
-        let _ = name;
+    fn zip_partitions(&self, py: Python<'_>, other: &Self, f: Py<PyAny>, name: String) -> PyResult<Self> {
         let f = Arc::new(f);
         let both = detached(py, || self.0.glom().zip(&other.0.glom()))?;
         Ok(Self(both.map_partitions_with_index(move |partition, both| {
             let both: Vec<_> = both.collect();
-            in_task(|py| {
+            in_operation(&name, |py| {
                 let Some((left, right)) = both.first() else { return Ok(Vec::new()) };
                 let lists = |blocks: &[Block]| -> PyResult<_> {
                     let lists: Vec<_> = blocks.iter().map(|block| block.list(py)).collect::<PyResult<_>>()?;
@@ -160,12 +162,21 @@ impl Rdd {
         self.lists(py, &(0..self.0.num_partitions()).collect::<Vec<_>>())
     }
 
-    #[pyo3(signature = (f, partitions=None))]
-    fn run<'py>(&self, py: Python<'py>, f: Py<PyAny>, partitions: Option<Vec<usize>>) -> PyResult<Bound<'py, PyList>> {
+    #[pyo3(signature = (f, partitions=None, name="run"))]
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        f: Py<PyAny>,
+        partitions: Option<Vec<usize>>,
+        name: &str,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let name = name.to_owned();
         let f = Arc::new(f);
         let partitions = partitions.unwrap_or_else(|| (0..self.0.num_partitions()).collect());
         let results = self.0.map_partitions_with_index(move |partition, blocks| {
-            let result = in_task(|py| scoped(py, blocks, |blocks| Ok(f.bind(py).call1((partition, blocks))?.unbind())));
+            let result = in_operation(&name, |py| {
+                scoped(py, blocks, |blocks| Ok(f.bind(py).call1((partition, blocks))?.unbind()))
+            });
             Some(Value::Object(Arc::new(result)))
         });
         let results = detached(py, || results.collect_some(&partitions))?;

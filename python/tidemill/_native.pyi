@@ -67,7 +67,9 @@ class Rdd:
     def checkpoint_file(self) -> str | None: ...
     def collect(self) -> list[Block]:
         """The records of each partition."""
-    def run(self, f: Callable[[int, Blocks], Any], partitions: Sequence[int] | None = None) -> list[Any]:
+    def run(
+        self, f: Callable[[int, Blocks], Any], partitions: Sequence[int] | None = None, name: str = "run"
+    ) -> list[Any]:
         """What `f(partition, blocks)` gives for each of these partitions, or of all: one job."""
     def take(self, n: int) -> Block:
         """The first n records; of partitions only as many are computed as it takes."""

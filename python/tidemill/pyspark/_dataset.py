@@ -200,7 +200,7 @@ class Dataset(Generic[T_co]):
         command = self._command(finish, plan)
         try:
             with self.ctx._job(command):
-                results = native.run(functools.partial(_workers.run_for_result, command), partitions)
+                results = native.run(functools.partial(_workers.run_for_result, command), partitions, command.name)
         finally:
             _barrier.close(command.stage)
         self._note_computed()

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-import cloudpickle
-
 from tidemill.pyspark import _captures, _task, accumulators, broadcast
 from tidemill.pyspark.files import SparkFiles
 from tidemill.pyspark.taskcontext import TaskContext
@@ -280,6 +278,8 @@ class Workers:
 
 def _dumped(value: Any) -> bytes:
     """Functions and classes of the program's own file by value: a worker has another `__main__`."""
+    import cloudpickle  # only where tasks go away
+
     return bytes(cloudpickle.dumps(value, 5))
 
 

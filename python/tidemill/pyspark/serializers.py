@@ -107,7 +107,7 @@ class CloudPickleSerializer(FramedSerializer):
 
     def dumps(self, obj: Any) -> bytes:
         """An object as bytes. Raises pickle.PicklingError where that cannot be."""
-        import cloudpickle  # type: ignore[import-untyped]  # slow to import
+        import cloudpickle  # slow to import
 
         try:
             pickled: bytes = cloudpickle.dumps(obj)

@@ -209,10 +209,10 @@ struct Place<'a> {
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\" failed", self.site)?;
-        if let Some(record) = self.record {
-            write!(f, " on record {record}")?;
+        match self.record {
+            Some(record) => write!(f, " on record {record} of partition {}", self.task.partition)?,
+            None => write!(f, " on partition {}", self.task.partition)?,
         }
-        write!(f, " of partition {}", self.task.partition)?;
         if let Some(time) = self.task.scope.batch_time {
             write!(f, " in the batch of {time}")?;
         }
