@@ -34,7 +34,7 @@ def step(context: Any, stream: Any, name: str, arguments: list[Any]) -> Any:
         f, partitions, initial = arguments
         return stream.updateStateByKey(named(f), partitions, context.sparkContext.parallelize(*initial))
     if name == "of both":
-        return context.transform([stream, built(context, arguments[0])], lambda at, rdds: rdds[0].union(rdds[1]))
+        return context.transform([stream, built(context, arguments[0])], lambda rdds: rdds[0].union(rdds[1]))
     if name == "united":
         # PySpark takes only streams that it writes down in the same way; after `map` they are.
         streams = [stream, *[built(context, other) for other in arguments]]
