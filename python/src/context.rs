@@ -19,6 +19,7 @@ fn config(conf: HashMap<String, String>) -> Config {
         .set_if_missing(keys::CHECKPOINT_REQUIRED, false)
         .set_if_missing(keys::QUEUE_STREAM_ALLOW_CHECKPOINT, true)
         .set_if_missing(keys::WARN_UNUSED_STREAMS, false)
+        .set_if_missing(keys::MISSED_BATCHES, "skipped")
 }
 
 #[pymethods]

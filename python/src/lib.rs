@@ -10,6 +10,7 @@ mod context;
 mod error;
 mod hash;
 mod listener;
+mod log;
 mod rdd;
 mod receiver;
 mod state;
@@ -28,6 +29,7 @@ fn cli(py: Python<'_>, arguments: Vec<String>) -> u8 {
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    log::begin();
     module.add_class::<context::Context>()?;
     module.add_class::<rdd::Rdd>()?;
     module.add_class::<streaming::ManualClock>()?;
@@ -40,5 +42,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(hash::portable_hash, module)?)?;
     module.add_function(wrap_pyfunction!(by_key::combine_pairs, module)?)?;
     module.add_function(wrap_pyfunction!(by_key::by_partition, module)?)?;
+    module.add_function(wrap_pyfunction!(log::set_log_level, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)
 }

@@ -113,7 +113,7 @@ impl Rdd {
                 let Some((left, right)) = both.first() else { return Ok(Vec::new()) };
                 let lists = |blocks: &[Block]| -> PyResult<_> {
                     let lists: Vec<_> = blocks.iter().map(|block| block.list(py)).collect::<PyResult<_>>()?;
-                    Ok(PyList::new(py, lists)?.try_iter()?)
+                    PyList::new(py, lists)?.try_iter()
                 };
                 blocks_of(&f.bind(py).call1((partition, lists(left)?, lists(right)?))?)
             })
@@ -232,17 +232,22 @@ impl Rdd {
                 return Err(PyValueError::new_err(format!("there is no codec \"{other}\"; take {codecs}")));
             }
         };
-        let texts = self.0.flat_map(|block| match block {
-            Block::Lines(lines) => lines.to_vec(),
-            Block::List(list) => in_task(|py| {
-                let text = |record: Bound<'_, PyAny>| Ok(Text::from(record.extract::<&str>()?));
-                list.bind(py).iter().map(text).collect::<PyResult<Vec<Text>>>()
-            }),
-        });
+        let texts = self.0.flat_map(texts_of);
         detached(py, || match codec {
             None => texts.save_as_text_file(path),
             Some(codec) => texts.save_as_text_file_compressed(path, codec),
         })
+    }
+}
+
+/// Records as text; all of them are str.
+pub(crate) fn texts_of(block: Block) -> Vec<Text> {
+    match block {
+        Block::Lines(lines) => lines.to_vec(),
+        Block::List(list) => in_task(|py| {
+            let text = |record: Bound<'_, PyAny>| Ok(Text::from(record.extract::<&str>()?));
+            list.bind(py).iter().map(text).collect()
+        }),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     block::Block,
     error::{declared, detached, of_python},
-    rdd::{Function, Rdd, storage_level},
+    rdd::{Function, Rdd, storage_level, texts_of},
     state::{self, ByPortableHash, Merge},
     value::{Key, Value},
 };
@@ -63,6 +63,10 @@ impl DStream {
                 Python::attach(|py| f.bind(py).call1((time.as_ms(), Rdd(rdd))).map(drop)).map_err(of_python)
             });
         })
+    }
+
+    fn save_as_text_files(&self, py: Python<'_>, prefix: &str, suffix: &str) -> PyResult<()> {
+        declared(py, || self.0.flat_map(texts_of).save_as_text_files(prefix, suffix))
     }
 
     #[pyo3(signature = (window_ms, slide_ms))]

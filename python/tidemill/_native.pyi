@@ -150,6 +150,9 @@ class DStream:
     def transform_with(self, other: DStream, f: Callable[[int, Rdd, Rdd], Rdd | None]) -> DStream: ...
     def foreach_rdd(self, f: Callable[[int, Rdd], None], name: str) -> None:
         """An output: `f(time, rdd)` on the driver for each batch."""
+    def save_as_text_files(self, prefix: str, suffix: str) -> None:
+        """An output: the records, all of them str, as lines into a folder `prefix-<ms>[.suffix]` for each batch, which is
+        complete or absent; a batch that is run again replaces its own."""
     def window(self, window_ms: int, slide_ms: int | None) -> DStream: ...
     def update_state_by_key(
         self, f: Callable[[list[Any], Any | None], Any | None], partitions: int, initial: Rdd | None
@@ -208,6 +211,9 @@ def combine_pairs(
 
 def by_partition(pairs: Iterable[tuple[Any, Any]], partitions: int) -> list[tuple[int, Block]]:
     """Pairs sorted out by `portable_hash(key) % partitions`; only partitions that got some."""
+
+def set_log_level(level: str) -> None:
+    """From which of Spark's levels on the engine speaks on standard error; "WARN" at first."""
 
 def cli(arguments: list[str]) -> int:
     """Runs `tidemill` with these arguments (`checkpoint`, `dlq`, `launch`); the exit code."""

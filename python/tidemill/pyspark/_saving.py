@@ -24,14 +24,14 @@ def local_path(path: str) -> str:
     raise NotImplementedError(f'pickle files are read and written in the local file system only, not at "{path}"')
 
 
-def _line(record: Any) -> str:
+def as_line(record: Any) -> str:
     if isinstance(record, str):
         return record
     return record.decode("utf-8") if isinstance(record, bytes) else str(record)
 
 
 def _lines(block: Block) -> Block:
-    return block if set(map(type, block)) == {str} else list(map(_line, block))
+    return block if set(map(type, block)) == {str} else list(map(as_line, block))
 
 
 def _to_lines(split: int, source: _task.Source) -> Any:

@@ -322,7 +322,8 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         SparkConf._system_properties[key] = value
 
     def setLogLevel(self, logLevel: str) -> SparkContext:
-        """Accepts a level of Spark's, in any case, and gives the context; ValueError for anything else.
+        """Sets from which of Spark's levels on the engine speaks on standard error ("WARN" at first), in any case, and
+        gives the context; ValueError for anything else.
 
         >>> from tidemill.pyspark import SparkContext
         >>> with SparkContext("local[1]", "doc") as sc:
@@ -332,6 +333,7 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         if logLevel.upper() not in LOG_LEVELS:
             raise ValueError(f'a log level is one of {", ".join(sorted(LOG_LEVELS))}, not "{logLevel}"')
         self._log_level = logLevel.upper()
+        _native.set_log_level(self._log_level)
         return self
 
     def setCheckpointDir(self, dirName: str) -> SparkContext:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tidemill.pyspark._partitioner import portable_hash
+from tidemill.pyspark._saving import as_line
 from tidemill.pyspark.resultiterable import ResultIterable
 from tidemill.pyspark.storagelevel import StorageLevel
 from tidemill.pyspark.streaming import output, windows
@@ -527,7 +528,8 @@ class DStream(Stream[T]):
     @declares
     def saveAsTextFiles(self, prefix: str, suffix: str | None = None) -> None:
         """Writes each batch as lines, the `str` of its records, into a folder `prefix-<ms>[.suffix]`."""
-        self._output("saveAsTextFiles", output.saving(prefix, suffix))
+        self.map(as_line)._native.save_as_text_files(prefix, suffix or "")
+        self._ssc._outputs += 1
 
     def _output(self, name: str, function: Callable[[int, RDD[Any]], object]) -> None:
         wrap, outside = self._wrap, self._ssc._inside_output

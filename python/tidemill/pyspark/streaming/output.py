@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tidemill.pyspark.streaming.util import rddToFileName, to_datetime
+from tidemill.pyspark.streaming.util import to_datetime
 
 if TYPE_CHECKING:
     from tidemill.pyspark.rdd import RDD
@@ -41,23 +39,3 @@ def printing(num: int) -> Callable[[int, RDD[Any]], None]:
         sys.stdout.flush()
 
     return show
-
-
-def saving(prefix: str, suffix: str | None) -> Callable[[int, RDD[Any]], None]:
-    """An output that saves a batch in a folder of its own; a batch that is run again writes it anew."""
-
-    def save(time: int, rdd: RDD[Any]) -> None:
-        path = rddToFileName(prefix, suffix, time)
-        if _is_saved_batch(path):
-            shutil.rmtree(path)
-        rdd.saveAsTextFile(path)
-
-    return save
-
-
-def _is_saved_batch(path: str) -> bool:
-    """Whether a folder of this disk has nothing in it but what saving writes."""
-    path = path.removeprefix("file://") if path.startswith("file:///") else path
-    if not os.path.isdir(path):
-        return False
-    return all(name.startswith(("part-", "_", ".")) for name in os.listdir(path))
