@@ -47,6 +47,7 @@ impl From<tidemill::Error> for Failure {
 
 /// Runs the subcommand that the command line names.
 pub fn main() -> ExitCode {
+    tidemill_store::register();
     let outcome = match Cli::parse().command {
         Command::Launch(launch) => launch.run(),
         Command::Checkpoint(command) => command.run(),
