@@ -60,6 +60,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::try_from(error.exit_code()).unwrap_or(2);
         }
     };
+    tidemill_store::register();
     let outcome = match cli.command {
         Command::Launch(launch) => launch.run(),
         Command::Checkpoint(command) => command.run(),

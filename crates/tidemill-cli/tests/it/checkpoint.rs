@@ -1,5 +1,6 @@
 //! `tidemill checkpoint` over checkpoints of real programs.
 
+use crate::s3_server::{Condition, S3Server, SECRET, url};
 use serde_json::Value;
 use std::{
     fs,
@@ -85,6 +86,25 @@ fn two_checkpoints_are_compared() {
 /// The file of the log with the highest number.
 fn newest(folder: &Path) -> std::path::PathBuf {
     fs::read_dir(folder.join("log")).unwrap().map(|file| file.unwrap().path()).max().unwrap()
+}
+
+#[test]
+fn a_checkpoint_in_an_object_store_is_looked_into_by_its_url() {
+    let server = S3Server::start(Condition::Kept);
+    let folder = counted("aab");
+    let local = LocalStorage::create(folder.path()).unwrap();
+    let url = url(server.address, "checkpoint");
+    let remote = tidemill_store::open(&url).unwrap();
+    for file in local.list("").unwrap() {
+        remote.put_if_absent(&file.name, &local.get(&file.name).unwrap().unwrap()).unwrap();
+    }
+    let listed = json(&tidemill(&["checkpoint", "ls", "--json", &url]));
+    assert_eq!(listed, json(&tidemill(&["checkpoint", "ls", "--json", path(&folder)])));
+    assert!(text(&tidemill(&["checkpoint", "fsck", &url])).contains("nothing is lost"));
+    let refused = tidemill(&["checkpoint", "ls", &url.replace("/checkpoint?", "/nothing-there?")]);
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(told.contains("there is no checkpoint in \"s3://bucket/nothing-there\""), "{told}");
+    assert!(!told.contains(SECRET), "{told}");
 }
 
 #[test]

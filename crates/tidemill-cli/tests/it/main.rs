@@ -11,3 +11,5 @@ mod launch;
 mod lost;
 mod programs;
 mod rescaled;
+#[path = "../../../tidemill-store/tests/it/s3_server.rs"]
+mod s3_server;

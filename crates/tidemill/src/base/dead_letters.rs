@@ -5,7 +5,8 @@
 //! stay until they are removed.
 
 use super::{
-    Error, Result, Time, sealed,
+    Error, Result, Time,
+    envelope::Envelope,
     storage::{Storage, StorageRef},
 };
 use serde::{Deserialize, Serialize};
@@ -66,9 +67,8 @@ impl DeadLetter {
     }
 }
 
-/// What files of dead letters begin with, and the version of their form.
-const MAGIC: sealed::Magic = *b"TMDL";
-const VERSION: u8 = 1;
+/// The form of a file of dead letters.
+const FORM: Envelope = Envelope { magic: *b"TMDL", version: 1 };
 
 /// Where in a checkpoint they are.
 const FOLDER: &str = "dead-letters";
@@ -89,12 +89,7 @@ const FOLDER: &str = "dead-letters";
 pub fn read(storage: &StorageRef, name: &str) -> Result<Vec<DeadLetter>> {
     let missing = || Error::data(format!("the file \"{name}\" of dead letters is missing in \"{}\"", storage.url()));
     let file = storage.get(name)?.ok_or_else(missing)?;
-    let (version, body) = sealed::open(MAGIC, name, &file)?;
-    if version != VERSION {
-        return Err(Error::data(format!(
-            "the file \"{name}\" has version {version}, and this build reads version {VERSION}; use a newer one"
-        )));
-    }
+    let body = FORM.open(&file).map_err(|error| error.context(format_args!("the file \"{name}\" of dead letters")))?;
     postcard::from_bytes(body)
         .map_err(|error| Error::data(format!("the file \"{name}\" of dead letters cannot be read")).with_source(error))
 }
@@ -109,7 +104,7 @@ pub(crate) fn store(
 ) -> Result<String> {
     let body = postcard::to_stdvec(letters)
         .map_err(|error| Error::internal("dead letters could not be encoded").with_source(error))?;
-    let file = sealed::seal(MAGIC, VERSION, &body);
+    let file = FORM.close(&body);
     for attempt in 0_u32.. {
         let name = format!("{FOLDER}/{epoch}-{}-{process}-{attempt}", time.as_ms());
         let stored = storage.put_if_absent(&name, &file)?;

@@ -31,19 +31,23 @@ impl Envelope {
     pub(crate) fn open(self, file: &[u8]) -> Result<&[u8]> {
         let wrong = |what: String| Err(Error::data(what));
         let Some((head, content)) = file.split_at_checked(HEAD_BYTES) else {
-            return wrong(format!("it is cut after {} bytes", file.len()));
+            return wrong(format!("it is damaged: it is cut after {} bytes", file.len()));
         };
         if head[..4] != self.magic {
-            return wrong("it is another kind of file".into());
-        }
-        if head[4] != self.version {
-            return wrong(format!("it has the version \"{}\", and this program reads \"{}\"", head[4], self.version));
+            return wrong("it is damaged, or another kind of file".into());
         }
         if head[5..13] != (content.len() as u64).to_le_bytes() {
-            return wrong(format!("it has {} bytes of content, which are not as many as were written", content.len()));
+            let found = content.len();
+            return wrong(format!(
+                "it is damaged: it has {found} bytes of content, which are not as many as were written"
+            ));
         }
         if head[13..] != crc32fast::hash(content).to_le_bytes() {
-            return wrong("its checksum is another than that of its content".into());
+            return wrong("it is damaged: its checksum is another than that of its content".into());
+        }
+        if head[4] != self.version {
+            let (found, known) = (head[4], self.version);
+            return wrong(format!("it has version {found}, and this build reads version {known}; use a newer one"));
         }
         Ok(content)
     }

@@ -7,7 +7,6 @@ pub(crate) mod durable;
 pub(crate) mod envelope;
 pub mod error;
 pub mod files;
-pub(crate) mod sealed;
 pub mod show;
 pub mod storage;
 pub mod text;

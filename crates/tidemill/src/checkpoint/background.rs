@@ -61,6 +61,8 @@ pub(super) struct Shared {
     /// After so long without an entry one is written that says that the driver is there.
     pub(super) heartbeat: Option<Duration>,
     pub(super) kept: Mutex<Kept>,
+    /// Held while state is merged and manifests are written.
+    pub(super) tending: Mutex<()>,
 }
 
 /// What only the background needs.
@@ -102,8 +104,16 @@ impl Shared {
         }
     }
 
+    /// Logs what the inputs remember before any batch is picked.
+    pub(super) fn write_first_inputs(&self, inputs: BTreeMap<String, Vec<u8>>, picks: u64) -> Result<()> {
+        let _tending = self.tending.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.fresh.lock().unwrap_or_else(PoisonError::into_inner) = Some(Fresh { inputs, picks });
+        self.write_manifest(&[])
+    }
+
     /// Does what is due.
     fn tend(&self) -> Result<()> {
+        let _tending = self.tending.lock().unwrap_or_else(PoisonError::into_inner);
         let (is_due, base_is_due) = {
             let tail = self.tail();
             (tail.is_due(), plan::base_is_due(&tail.memory.state))

@@ -7,6 +7,8 @@ use std::{collections::BTreeSet, fmt};
 
 /// The discard that is about the batch duration.
 const BATCH_DURATION: &str = "batch-duration";
+/// How the uid of a stream ends whose batches are kept for windows.
+const KEPT_BATCHES: &str = "/datasets";
 
 /// What became of a part of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -218,7 +220,9 @@ impl PartChange {
     /// Whether what it keeps was cut by the batch duration, and is to be kept.
     fn is_window(&self) -> bool {
         let operation = self.site.split_whitespace().next().unwrap_or_default();
-        self.kind == PartKind::Operator && self.change == Change::Kept && operation.contains("window")
+        // A window over whole batches keeps those of the stream below it, whatever operation that is of.
+        let is_cut = operation.contains("window") || self.uid.ends_with(KEPT_BATCHES);
+        self.kind == PartKind::Operator && self.change == Change::Kept && is_cut
     }
 }
 

@@ -70,6 +70,17 @@ impl CheckpointLog {
         self.shared.driver.epoch
     }
 
+    /// What the inputs remember when the program starts and before it picks a batch: a start that dies before its first
+    /// batch must not forget what was there when it began.
+    ///
+    /// # Errors
+    /// As [`picked`](Self::picked).
+    pub(crate) fn begin(&self, inputs: BTreeMap<String, Vec<u8>>) -> Result<()> {
+        let picks = self.picks.load(Ordering::Relaxed);
+        self.remembered.store(picks, Ordering::Relaxed);
+        self.shared.write_first_inputs(inputs, picks)
+    }
+
     /// A batch was given what it reads.
     ///
     /// # Errors

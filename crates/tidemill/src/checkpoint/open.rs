@@ -65,6 +65,7 @@ pub(super) fn open(storage: &StorageRef, program: Program, options: &OpenOptions
             stop: Interrupt::new(),
             heartbeat: (!locks && !options.lease.is_zero()).then(|| options.lease / 3),
             kept: Mutex::default(),
+            tending: Mutex::default(),
         };
         match shared.append_all(|_| opened.clone()) {
             Err(error) if error.kind() == ErrorKind::Closed && options.take_over && look < LOOKS => look += 1,

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM drain every running context; a second one gives up what waits; a third ends the process.
+//! SIGINT, SIGTERM and SIGHUP drain every running context; a second one gives up what waits; a third ends the process.
 
 use super::life::Inner;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     dstream::ContextState,
 };
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 use std::{
@@ -31,9 +31,18 @@ pub(super) fn watch(context: &Arc<Inner>) -> Result<()> {
 /// The watcher lives as long as the process: signals can only be taken over once.
 fn start_watcher() -> Result<()> {
     let what = |error: std::io::Error| Error::from(error).context("signals could not be taken over");
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(what)?;
+    let hang_up = Some(SIGHUP).filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up)).map_err(what)?;
     let watch = move || signals.forever().for_each(obey);
     thread::start("tidemill-signals".into(), watch).map(drop)
+}
+
+/// Whether the process was started to be deaf to a signal, as `nohup` does it.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask & (1 << (signal - 1)) != 0
 }
 
 /// Each context counts its own signals: the first drains it, the second hurries that, the third ends the process.

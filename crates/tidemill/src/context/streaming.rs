@@ -26,7 +26,7 @@ use std::{
 /// The front door of a streaming program, as Spark's `StreamingContext`.
 ///
 /// Streams are made from it and from one another; then [`start`](Self::start) runs a batch every interval, until
-/// [`stop`](Self::stop), SIGINT or SIGTERM. A cheap handle: a clone is the same context. There may be several in one
+/// [`stop`](Self::stop), SIGINT, SIGTERM or SIGHUP. A cheap handle: a clone is the same context. There may be several in one
 /// process.
 ///
 /// # Examples

@@ -23,6 +23,8 @@ const LONGEST: usize = 160;
 
 /// The ids of what outputs read: of streams, and of the operators whose state streams show.
 pub(super) struct Uids {
+    /// What outputs read, parents first.
+    used: Vec<Arc<dyn ErasedStream>>,
     of: HashMap<*const (), String>,
     operators: HashMap<*const (), Uid>,
 }
@@ -102,9 +104,11 @@ impl Uids {
 
     /// Streams are numbered in the order in which they were declared: what outputs there are changes nothing.
     pub(super) fn of(graph: &Graph) -> Self {
-        let used: HashSet<_> = graph.used_streams().iter().map(address).collect();
-        let streams: Vec<_> = graph.streams().into_iter().filter(|stream| used.contains(&address(stream))).collect();
-        let (mut uids, mut numbered) = (Self { of: HashMap::new(), operators: HashMap::new() }, Numbered::default());
+        let used = graph.used_streams();
+        let is_used: HashSet<_> = used.iter().map(address).collect();
+        let streams: Vec<_> = graph.streams().into_iter().filter(|stream| is_used.contains(&address(stream))).collect();
+        let mut numbered = Numbered::default();
+        let mut uids = Self { used, of: HashMap::new(), operators: HashMap::new() };
         for (stream, uid) in streams.iter().filter_map(|stream| Some((stream, stream.given_uid()?))) {
             if let Some(operator) = spoken_for(stream) {
                 uids.operators.entry(operator).or_insert(Uid { uid: uid.clone(), is_derived: false });
@@ -116,6 +120,20 @@ impl Uids {
             uids.of.insert(address(stream), uid);
         }
         uids
+    }
+
+    /// Two streams with one given id would share what is remembered.
+    fn check_given(&self) -> Result<()> {
+        let mut given = HashSet::new();
+        for stream in &self.used {
+            if let Some(uid) = stream.given_uid().filter(|uid| !given.insert(uid.clone())) {
+                return Err(Error::invalid(format!(
+                    "two streams have the uid \"{uid}\", the second at \"{}\"; give each its own",
+                    stream.site()
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn next(&mut self, graph: &Graph, stream: &Arc<dyn ErasedStream>, numbered: &mut Numbered) -> String {
@@ -159,10 +177,14 @@ impl Remembering {
 impl Graph {
     /// Gives inputs and outputs their ids.
     pub(crate) fn identify(&self) -> Result<()> {
+        self.identified().map(drop)
+    }
+
+    fn identified(&self) -> Result<Uids> {
         let uids = Uids::of(self);
-        self.check_given()?;
-        for stream in self.used_streams() {
-            let (Some(id), uid) = (stream.input(), uids.of_stream(&stream)) else { continue };
+        uids.check_given()?;
+        for stream in &uids.used {
+            let (Some(id), uid) = (stream.input(), uids.of_stream(stream)) else { continue };
             self.inputs().iter().filter(|input| input.id() == id).for_each(|input| input.set_uid(uid.to_owned()));
         }
         let mut numbered = Numbered::default();
@@ -170,21 +192,7 @@ impl Graph {
             let stream = uids.of_stream(&output.stream);
             output.set_uid(numbered.next(shortened(format!("{stream}/{}", output.site.operation))));
         }
-        Ok(())
-    }
-
-    /// Two streams with one given id would share what is remembered.
-    fn check_given(&self) -> Result<()> {
-        let mut given = HashSet::new();
-        for stream in self.used_streams() {
-            if let Some(uid) = stream.given_uid().filter(|uid| !given.insert(uid.clone())) {
-                return Err(Error::invalid(format!(
-                    "two streams have the uid \"{uid}\", the second at \"{}\"; give each its own",
-                    stream.site()
-                )));
-            }
-        }
-        Ok(())
+        Ok(uids)
     }
 
     /// Everything that remembers, once, however many streams show it.
@@ -192,7 +200,7 @@ impl Graph {
         let uids = Uids::of(self);
         let mut seen: HashSet<*const ()> = HashSet::new();
         let mut found: Vec<Remembering> = Vec::new();
-        for stream in self.used_streams() {
+        for stream in &uids.used {
             for (index, remembered) in stream.remembered().iter().enumerate() {
                 let at = std::ptr::from_ref(remembered.state).cast::<()>();
                 if !seen.insert(at) {
@@ -201,7 +209,7 @@ impl Graph {
                 let (uid, uid_is_derived) = match (remembered.part, uids.operators.get(&at)) {
                     (None, Some(operator)) => (operator.uid.clone(), operator.is_derived),
                     (part, _) => {
-                        let uid = format!("{}/{}", uids.of_stream(&stream), part.unwrap_or_default());
+                        let uid = format!("{}/{}", uids.of_stream(stream), part.unwrap_or_default());
                         (uid, stream.given_uid().is_none())
                     }
                 };
@@ -221,8 +229,8 @@ impl Graph {
     /// # Errors
     /// Invalid, if two streams have one uid.
     pub(crate) fn describe(&self, name: String) -> Result<Program> {
-        self.identify()?;
-        let given: HashSet<_> = self.used_streams().iter().filter_map(|stream| stream.given_uid()).collect();
+        let uids = self.identified()?;
+        let given: HashSet<_> = uids.used.iter().filter_map(|stream| stream.given_uid()).collect();
         let part = |uid: &str, site: String, types: &str| Part {
             uid: uid.to_owned(),
             uid_is_derived: !given.contains(uid),

@@ -52,12 +52,12 @@ struct Contribution {
     letters: Option<LettersStored>,
 }
 
-/// The batches that are being committed: at most one.
+/// The batch that is being committed, if one is.
 #[derive(Default)]
 pub(super) struct Commits {
     sender: Mutex<Option<Sender<Finished>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    under_way: Mutex<usize>,
+    under_way: Mutex<bool>,
     ended: Condvar,
 }
 
@@ -65,15 +65,15 @@ impl Commits {
     /// Waits until none is under way.
     fn wait(&self) {
         let under_way = lock(&self.under_way);
-        drop(self.ended.wait_while(under_way, |count| *count > 0).unwrap_or_else(PoisonError::into_inner));
+        drop(self.ended.wait_while(under_way, |under_way| *under_way).unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn add(&self) {
-        *lock(&self.under_way) += 1;
+    fn begin(&self) {
+        *lock(&self.under_way) = true;
     }
 
     fn done(&self) {
-        *lock(&self.under_way) -= 1;
+        *lock(&self.under_way) = false;
         self.ended.notify_all();
     }
 
@@ -158,7 +158,7 @@ impl JobScheduler {
         let sender = lock(&self.commits.sender).clone();
         match sender {
             Some(sender) => {
-                self.commits.add();
+                self.commits.begin();
                 if let Err(unsent) = sender.send(finished) {
                     self.commit(unsent.into_inner());
                     self.commits.done();

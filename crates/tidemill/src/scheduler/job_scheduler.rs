@@ -126,9 +126,9 @@ impl JobScheduler {
     pub(crate) fn start(graph: &Arc<Graph>, bus: &Arc<ListenerBus>, told_to_stop: ToldToStop) -> Result<Arc<Self>> {
         let config = &graph.config;
         let jobs = config.get(&keys::CONCURRENT_JOBS)?;
-        check(graph, jobs)?;
-        let first_backlog_warning = config.get(&keys::BATCH_QUEUE_WARNING)?;
         let used = graph.used_streams();
+        check(graph, &used, jobs)?;
+        let first_backlog_warning = config.get(&keys::BATCH_QUEUE_WARNING)?;
         let otherwise = if graph.has_checkpoint() { OnFailure::Stop } else { OnFailure::Continue };
         let on_failure = config.get(&keys::BATCH_ON_FAILURE)?.unwrap_or(otherwise);
         let max_failures = config.task_max_failures()?;
@@ -286,7 +286,7 @@ impl JobScheduler {
 }
 
 /// The checks that can only be made when the whole program is known.
-fn check(graph: &Graph, jobs: usize) -> Result<()> {
+fn check(graph: &Graph, used: &[Arc<dyn ErasedStream>], jobs: usize) -> Result<()> {
     let outputs = graph.outputs();
     if outputs.is_empty() {
         return Err(Misuse::NoOutputs.into());
@@ -295,7 +295,7 @@ fn check(graph: &Graph, jobs: usize) -> Result<()> {
         output.stream.remember(graph.remember.get().copied().unwrap_or_default());
     }
     graph.inputs().iter().try_for_each(|input| input.check())?;
-    for stream in graph.used_streams() {
+    for stream in used {
         stream.remember(graph.remember.get().copied().unwrap_or_default());
         stream.validate()?;
         if jobs > 1 && (stream.has_state() || stream.is_kept_for_later()) {

@@ -87,6 +87,7 @@ impl JobScheduler {
         }
         self.graph.set_epoch(log.epoch());
         self.restore_inputs(&recovered)?;
+        self.log_new_inputs(&log, &recovered)?;
         let _ = self.log.set(log);
         let restart = Restart::of(recovered);
         restart.tell(storage.url());
@@ -109,6 +110,23 @@ impl JobScheduler {
             })?;
         }
         Ok(())
+    }
+
+    /// Inputs that the checkpoint does not know look at what is there when they are declared. That must outlive a crash
+    /// before their first batch, for what comes after it is theirs.
+    fn log_new_inputs(&self, log: &CheckpointLog, recovered: &Recovered) -> Result<()> {
+        let picked = recovered.picked_since.iter().chain(&recovered.unfinished);
+        let known: BTreeSet<_> =
+            picked.flat_map(|picked| picked.slices.keys()).chain(recovered.inputs.keys()).map(String::as_str).collect();
+        let is_new = |uid: &str| !uid.is_empty() && !known.contains(uid);
+        match self.graph.inputs().iter().any(|input| is_new(input.uid())) {
+            true => log.begin(self.what_inputs_remember()?).map_err(of_checkpoint),
+            false => Ok(()),
+        }
+    }
+
+    fn what_inputs_remember(&self) -> Result<BTreeMap<String, Vec<u8>>> {
+        self.graph.inputs().iter().map(|input| Ok((input.uid().to_owned(), input.remember()?))).collect()
     }
 
     /// On every process: brings back the state, and what sinks held, after the last batch that was done.
@@ -142,8 +160,7 @@ impl JobScheduler {
         let picked = Picked { time, slices };
         self.persist("what a batch reads", || log.picked(&picked)).map_err(of_checkpoint)?;
         if log.wants_inputs() {
-            let remember = inputs.iter().map(|input| Ok((input.uid().to_owned(), input.remember()?)));
-            log.remember_inputs(remember.collect::<Result<_>>()?);
+            log.remember_inputs(self.what_inputs_remember()?);
         }
         Ok(())
     }

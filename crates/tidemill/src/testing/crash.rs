@@ -242,6 +242,8 @@ impl Trials {
             _ => command.args(env::args_os().skip(1)),
         };
         command.env_remove(AT).env_remove(LOG).env(RUN, folder).env(CALL, &self.call);
+        // What a process that was aborted leaves behind goes with the folder.
+        command.env("TMPDIR", &self.folder);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         let output = command.stdin(Stdio::null()).output().expect("the operating system starts processes");
         let may_crash = variables.iter().any(|(name, _)| *name == AT);

@@ -20,7 +20,7 @@ fn lines_of(test: &TestContext, folder: &tempfile::TempDir, options: FileStreamO
 }
 
 /// Runs the test `name` again in a process that `run` starts with this binary.
-fn again(name: &str, run: &str) {
+pub(crate) fn again(name: &str, run: &str) {
     let binary = std::env::current_exe().unwrap();
     let script = format!("{run} \"$0\" --exact {name} --nocapture --test-threads=1");
     let output = Command::new("sh").args(["-c", &script]).arg(binary).env("TIDEMILL_TEST_ALONE", "1").output().unwrap();
@@ -29,7 +29,7 @@ fn again(name: &str, run: &str) {
 }
 
 /// A folder that everybody may use, and that root cannot override the rights of.
-fn of_nobody(test: &str) -> bool {
+pub(crate) fn of_nobody(test: &str) -> bool {
     if std::env::var_os("TIDEMILL_TEST_ALONE").is_none() {
         let root = fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t"));
         // The binary may stand where nobody else may look.

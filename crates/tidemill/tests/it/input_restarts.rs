@@ -44,6 +44,40 @@ fn files_are_read_once_over_restarts_and_also_those_that_came_while_the_program_
     Ok(())
 }
 
+/// What a crash at this moment would leave.
+fn crashed(checkpoint: &MemoryStorage) -> Result<MemoryStorage> {
+    let left = MemoryStorage::new();
+    for file in checkpoint.list("")? {
+        left.put_if_absent(&file.name, &checkpoint.get(&file.name)?.unwrap())?;
+    }
+    Ok(left)
+}
+
+#[test]
+fn files_that_came_before_the_first_batch_are_read_though_the_program_died_before_it() -> Result<()> {
+    let (mut checkpoint, mut read) = (MemoryStorage::new(), Vec::new());
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let write = |folder: usize, name: &str| fs::write(folders[folder].path().join(name), format!("{name}\n")).unwrap();
+    (0..2).for_each(|folder| write(folder, "there at the start"));
+    for number in 0..4 {
+        let test = start(&checkpoint, Config::new());
+        // The second folder is new in the program from the third start on.
+        let watched = folders.iter().take(1 + number / 2);
+        let lines = watched.map(|folder| test.ssc().text_file_stream(folder.path().display().to_string()));
+        let seen: Vec<_> = lines.map(|lines| test.collect(&lines.map(|line: Text| line.to_string()))).collect();
+        test.ssc().start()?;
+        write(number / 2, &format!("up {number}"));
+        // Every other start is killed before its first batch.
+        if number % 2 == 1 {
+            test.run(1)?;
+            read.push(seen.iter().flat_map(|seen| seen.sorted().concat()).collect::<Vec<_>>());
+        }
+        checkpoint = crashed(&checkpoint)?;
+    }
+    assert_eq!(read, [["up 0", "up 1"], ["up 2", "up 3"]]);
+    Ok(())
+}
+
 #[test]
 fn a_batch_that_was_not_done_is_given_the_same_step_of_a_script_again() -> Result<()> {
     let checkpoint = MemoryStorage::new();

@@ -23,7 +23,7 @@ pub(crate) fn is_alone(test: &str) -> bool {
         return true;
     }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .args(["--exact", test, "--nocapture", "--include-ignored", "--test-threads=1"])
         .env(ALONE, "1")
         .output()
         .unwrap();
@@ -37,7 +37,7 @@ pub(crate) fn is_alone(test: &str) -> bool {
 }
 
 /// The names of the threads of this process that are ours or the engine's.
-fn our_threads() -> Vec<String> {
+pub(crate) fn our_threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     // A thread may end while the list is read.
     let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
@@ -47,7 +47,7 @@ fn our_threads() -> Vec<String> {
         .collect()
 }
 
-fn open_files() -> usize {
+pub(crate) fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
@@ -86,7 +86,7 @@ fn all_threads_are_gone_after_a_stop() -> Result<()> {
     Ok(())
 }
 
-fn resident_kb() -> u64 {
+pub(crate) fn resident_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 NAME = "python-program"
 MAGIC = b"tidemill-python"
 VERSION = 1
+# A program that is recovered runs the batches that it missed, as in Spark; others go on with the next one.
+MISSED_BATCHES = "tidemill.recovery.missedBatches"
 SETUP_AGAIN = "tidemill.python.setupAgain"
 ALLOW_QUEUES = "tidemill.queueStream.allowCheckpoint"
 
@@ -174,7 +176,8 @@ def context(program: Program) -> SparkContext:
     if SparkContext._active_spark_context is not None:
         return SparkContext._active_spark_context
     said = {key: value for key, value in defaults().items() if _RELOADED.fullmatch(key) and key != SETUP_AGAIN}
-    return SparkContext(conf=SparkConf().setAll(list({**program.conf, **said}.items())))
+    conf = {MISSED_BATCHES: "each", **program.conf, **said}
+    return SparkContext(conf=SparkConf().setAll(list(conf.items())))
 
 
 def prepare(ssc: StreamingContext) -> bytes:

@@ -304,7 +304,7 @@ keys! {
     /// What happens to a batch when one of its files may not be read: `fail` fails the batch, `skip` leaves the file out and
     /// says so.
     FILE_STREAM_UNREADABLE: Unreadable = ConfigKey::<Unreadable>::new("tidemill.fileStream.unreadableFile", "fail");
-    /// Whether SIGINT and SIGTERM stop a running program in an orderly way.
+    /// Whether SIGINT, SIGTERM and SIGHUP stop a running program in an orderly way.
     SHUTDOWN_SIGNALS: bool = switch("tidemill.shutdown.signals", "true");
     /// How long a stop that a signal began may take; a little less than the 30 s after which supervisors kill.
     SHUTDOWN_TIMEOUT: Duration = positive_time("tidemill.shutdown.timeout", "25s");

@@ -36,7 +36,7 @@ fn letters_are_read_as_they_were_stored_and_a_second_try_finds_the_first() -> Re
 fn the_form_of_version_1_is_still_read() -> Result<()> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v1/dead-letters");
     if std::env::var_os("TIDEMILL_BLESS").is_some() && !std::path::Path::new(path).exists() {
-        std::fs::write(path, sealed::seal(MAGIC, 1, &postcard::to_stdvec(&[letter()].as_slice()).unwrap()))?;
+        std::fs::write(path, FORM.close(&postcard::to_stdvec(&[letter()].as_slice()).unwrap()))?;
     }
     let memory = MemoryStorage::new();
     memory.put_if_absent("f", &std::fs::read(path)?)?;
@@ -47,7 +47,7 @@ fn the_form_of_version_1_is_still_read() -> Result<()> {
 #[test]
 fn a_damaged_file_is_named() -> Result<()> {
     let memory = MemoryStorage::new();
-    let mut file = sealed::seal(MAGIC, VERSION + 1, b"");
+    let mut file = Envelope { version: FORM.version + 1, ..FORM }.close(b"");
     memory.put_if_absent("newer", &file)?;
     file.pop();
     memory.put_if_absent("torn", &file)?;

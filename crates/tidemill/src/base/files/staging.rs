@@ -12,8 +12,7 @@ use super::{
 };
 use crate::base::{Error, ErrorKind, Result, durable::durable_step};
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -99,9 +98,7 @@ impl PartWriter {
         // The parts' names must be durable before the file that vouches for them.
         sync_directory(&self.directory)?;
         durable_step("directory: parts named");
-        File::create(&success).and_then(|file| file.sync_all()).map_err(|error| refused("write", &success, error))?;
-        durable_step("directory: marker written");
-        sync_directory(&self.directory)
+        self.mark_complete()
     }
 
     /// Whether the parts of an output of so many partitions are here, and no others.

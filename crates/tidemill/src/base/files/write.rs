@@ -10,7 +10,7 @@ use super::{
     paths::{children, is_missing},
     refused, unique,
 };
-use crate::base::{Error, Result, Time};
+use crate::base::{Error, Result, Time, durable::durable_step};
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
@@ -137,9 +137,22 @@ impl PartWriter {
         }
         // The parts' names must be durable before the file that vouches for them.
         sync_directory(&self.directory)?;
+        self.mark_complete()
+    }
+
+    /// Writes `_SUCCESS`. If that cannot be made durable it goes again: the next try makes it anew, for another sync of what
+    /// could not be synced proves nothing.
+    pub(super) fn mark_complete(&self) -> Result<()> {
         let success = self.directory.join(SUCCESS);
-        File::create(&success).and_then(|file| file.sync_all()).map_err(|error| refused("write", &success, error))?;
-        sync_directory(&self.directory)
+        let made = File::create(&success).and_then(|file| file.sync_all());
+        let marked = made.map_err(|error| refused("write", &success, error)).and_then(|()| {
+            durable_step("directory: marker written");
+            sync_directory(&self.directory)
+        });
+        if marked.is_err() {
+            let _ = fs::remove_file(&success);
+        }
+        marked
     }
 
     /// Removes what was written, and the directory if nothing else is in it.

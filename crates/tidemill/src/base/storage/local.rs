@@ -1,12 +1,18 @@
 //! A folder of the local disk as storage.
 
 use super::{Hold, Put, Storage, StoredFile};
-use crate::base::{Error, Result, durable::durable_step, files::unique};
+use crate::base::{
+    Error, Result,
+    durable::durable_step,
+    files::{staging::parent, unique},
+};
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 const FOLDER_MODE: u32 = 0o700;
@@ -30,6 +36,16 @@ const FILE_MODE: u32 = 0o600;
 pub struct LocalStorage {
     root: PathBuf,
     url: String,
+    noted: Mutex<Noted>,
+}
+
+/// What is to be known of earlier calls.
+#[derive(Debug, Default)]
+struct Noted {
+    /// Folders that are there. One that is gone was taken away, with what was in it, and is not made again.
+    folders: BTreeSet<PathBuf>,
+    /// Files with a name that may not be durable: their folder could not be synced.
+    in_doubt: BTreeSet<PathBuf>,
 }
 
 impl LocalStorage {
@@ -44,7 +60,7 @@ impl LocalStorage {
         };
         make_folder(root).map_err(refused)?;
         let root = fs::canonicalize(root).map_err(refused)?;
-        let storage = Self { url: root.display().to_string(), root };
+        let storage = Self::at(root);
         let probe = storage.temporary(&storage.root);
         let made = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&probe);
         made.and_then(|_| fs::remove_file(&probe)).map_err(refused)?;
@@ -57,7 +73,15 @@ impl LocalStorage {
         let refused =
             |error| Error::from(error).context(format!("the directory \"{}\" cannot be read", root.display()));
         let root = fs::canonicalize(root).and_then(|root| fs::read_dir(&root).map(|_| root)).map_err(refused)?;
-        Ok(Self { url: root.display().to_string(), root })
+        Ok(Self::at(root))
+    }
+
+    fn at(root: PathBuf) -> Self {
+        Self { url: root.display().to_string(), root, noted: Mutex::default() }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder.
@@ -74,20 +98,45 @@ impl LocalStorage {
         let temporary = self.temporary(folder);
         let made = open_new(&temporary).or_else(|error| {
             // The folder is made with the first file in it.
-            if error.kind() != ErrorKind::NotFound {
+            if error.kind() != ErrorKind::NotFound || self.noted().folders.contains(folder) || !self.root.is_dir() {
                 return Err(error);
             }
             make_folder(folder)?;
-            sync(folder.parent().unwrap_or(&self.root))?;
             open_new(&temporary)
         });
-        let put = made.and_then(|file| publish(file, bytes, &temporary, path));
+        let put = made.and_then(|file| publish(file, bytes, &temporary, path)).and_then(|put| match put {
+            Put::Exists => self.put_again(path, bytes, &temporary),
+            Put::Stored => Ok(put),
+        });
         let removed = fs::remove_file(&temporary);
         let put = put?;
-        removed?;
-        sync(folder)?;
+        removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+        self.settle(path, folder)?;
         durable_step("storage: folder synced");
         Ok(put)
+    }
+
+    /// The file is there. If the folder could not be synced when it came, another sync that succeeds proves nothing: what was
+    /// not written may be forgotten by then. So the new file, with the same in it, takes its place.
+    fn put_again(&self, path: &Path, bytes: &[u8], temporary: &Path) -> std::io::Result<Put> {
+        if self.noted().in_doubt.contains(path) && fs::read(path)? == bytes {
+            fs::rename(temporary, path)?;
+            self.noted().in_doubt.remove(path);
+        }
+        Ok(Put::Exists)
+    }
+
+    /// Makes the name of a file durable.
+    fn settle(&self, path: &Path, folder: &Path) -> std::io::Result<()> {
+        let synced = sync(folder);
+        let mut noted = self.noted();
+        if synced.is_err() {
+            noted.in_doubt.insert(path.to_owned());
+        }
+        if !noted.folders.contains(folder) {
+            noted.folders.insert(folder.to_owned());
+        }
+        synced
     }
 
     fn list_into(&self, folder: &Path, prefix: &str, found: &mut Vec<StoredFile>) -> std::io::Result<()> {
@@ -114,8 +163,21 @@ impl LocalStorage {
     }
 }
 
+/// Makes a folder and those above it, durably; that it is there is fine.
 fn make_folder(folder: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = parent(folder);
+    if above != folder {
+        make_folder(above)?;
+    }
+    match DirBuilder::new().mode(FOLDER_MODE).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        // Only one that was made anew is synced again.
+        Ok(()) => sync(above).inspect_err(|_| drop(fs::remove_dir(folder))),
+    }
 }
 
 fn open_new(path: &Path) -> std::io::Result<File> {

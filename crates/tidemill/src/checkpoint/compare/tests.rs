@@ -110,6 +110,19 @@ fn every_unsafe_thing_is_named_at_once() {
 }
 
 #[test]
+fn batches_that_are_kept_for_a_window_do_not_fit_another_batch_duration() {
+    let mut old = program();
+    old.operators = vec![part("lines/map/datasets", "datasets: Text")];
+    let mut new = old.clone();
+    new.batch_ms = 500;
+    let refused = compare(&old, &new).decide(&[], "").unwrap_err().to_string();
+    assert!(refused.contains("windows hold batches of the old duration: \"lines/map/datasets\""), "{refused}");
+    assert!(refused.contains("tidemill.checkpoint.discard=batch-duration "), "{refused}");
+    let discarded = compare(&old, &new).decide(&[], "batch-duration").unwrap();
+    assert_eq!(discarded.state, ["lines/map/datasets"]);
+}
+
+#[test]
 fn without_unfinished_batches_and_windows_more_is_safe() {
     let mut old = program();
     old.operators.pop();

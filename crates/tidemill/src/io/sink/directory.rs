@@ -145,6 +145,33 @@ impl BatchDirectories {
     }
 }
 
+/// All of a sink but what stands in a part.
+macro_rules! sink_of_directories {
+    () => {
+        type Receipt = PartReceipt;
+
+        fn begin(&self, time: Time) -> Result<()> {
+            self.0.begin(time)
+        }
+
+        fn prepare(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<Vec<PartReceipt>> {
+            self.0.prepare(time, receipts)
+        }
+
+        fn commit(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<()> {
+            self.0.commit(time, receipts)
+        }
+
+        fn restore(&self, last: Option<(Time, Vec<PartReceipt>)>) -> Result<()> {
+            self.0.restore(last)
+        }
+
+        fn abort(&self, time: Time) -> Result<()> {
+            self.0.abort(time)
+        }
+    };
+}
+
 impl fmt::Debug for BatchDirectories {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = batch_name(&self.prefix, Time::from_ms(0), &self.suffix);
@@ -208,11 +235,7 @@ impl TextDirectories {
 }
 
 impl<T: Data + Show> Sink<T> for TextDirectories {
-    type Receipt = PartReceipt;
-
-    fn begin(&self, time: Time) -> Result<()> {
-        self.0.begin(time)
-    }
+    sink_of_directories!();
 
     fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = T>) -> Result<PartReceipt> {
         let mut part = self.0.part(time, partition)?;
@@ -227,22 +250,6 @@ impl<T: Data + Show> Sink<T> for TextDirectories {
         }
         part.write(lines.as_bytes())?;
         Ok(self.0.written(time, part.stage()?, count))
-    }
-
-    fn prepare(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<Vec<PartReceipt>> {
-        self.0.prepare(time, receipts)
-    }
-
-    fn commit(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<()> {
-        self.0.commit(time, receipts)
-    }
-
-    fn restore(&self, last: Option<(Time, Vec<PartReceipt>)>) -> Result<()> {
-        self.0.restore(last)
-    }
-
-    fn abort(&self, time: Time) -> Result<()> {
-        self.0.abort(time)
     }
 }
 
@@ -272,11 +279,7 @@ impl ObjectDirectories {
 }
 
 impl<T: Data> Sink<T> for ObjectDirectories {
-    type Receipt = PartReceipt;
-
-    fn begin(&self, time: Time) -> Result<()> {
-        self.0.begin(time)
-    }
+    sink_of_directories!();
 
     fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = T>) -> Result<PartReceipt> {
         let mut writer = ObjectWriter::new(self.0.part(time, partition)?)?;
@@ -292,22 +295,6 @@ impl<T: Data> Sink<T> for ObjectDirectories {
             writer.write(&bytes)?;
         }
         Ok(self.0.written(time, writer.stage()?, count))
-    }
-
-    fn prepare(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<Vec<PartReceipt>> {
-        self.0.prepare(time, receipts)
-    }
-
-    fn commit(&self, time: Time, receipts: Vec<PartReceipt>) -> Result<()> {
-        self.0.commit(time, receipts)
-    }
-
-    fn restore(&self, last: Option<(Time, Vec<PartReceipt>)>) -> Result<()> {
-        self.0.restore(last)
-    }
-
-    fn abort(&self, time: Time) -> Result<()> {
-        self.0.abort(time)
     }
 }
 

@@ -183,6 +183,7 @@ impl Folder {
             }
             durable_step("rolling: piece added");
         }
+        // If it fails and is tried again, all that is to be synced has been written anew.
         file.sync_all().map_err(writing)?;
         durable_step("rolling: file synced");
         Ok(true)
