@@ -163,11 +163,10 @@ def test_saved_batches(stream: StreamTest, tmp_path: Any) -> None:
     source = stream.input(1)
     source.saveAsTextFiles(f"{tmp_path}/out", "txt")
     source.saveAsTextFiles(f"{tmp_path}/bare")
-    source.saveAsTextFiles(f"{tmp_path}/dot", "")
     source.push("x", ("y", 1))
     stream.tick(2)
     names = sorted(path.name for path in tmp_path.iterdir() if path.name != "checkpoint")
-    assert names == ["bare-1000", "bare-2000", "dot-1000.", "dot-2000.", "out-1000.txt", "out-2000.txt"]
+    assert names == ["bare-1000", "bare-2000", "out-1000.txt", "out-2000.txt"]
     assert (tmp_path / "out-1000.txt" / "part-00000").read_text() == "x\n('y', 1)\n"
     assert (tmp_path / "out-2000.txt" / "_SUCCESS").exists()
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tidemill import _native
 from tidemill.pyspark.streaming.util import to_datetime
 
 if TYPE_CHECKING:
@@ -35,7 +36,13 @@ def printing(num: int) -> Callable[[int, RDD[Any]], None]:
     """An output that prints the first records of a batch, all at once, so that nothing comes between."""
 
     def show(time: int, rdd: RDD[Any]) -> None:
-        sys.stdout.write(layout(to_datetime(time), rdd.take(num + 1), num))
-        sys.stdout.flush()
+        text = layout(to_datetime(time), rdd.take(num + 1), num)
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read has enough (`| head`): the program ends, and there is nothing to be said about it.
+            _native.set_log_level("OFF")
+            raise
 
     return show
