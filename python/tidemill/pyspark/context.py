@@ -34,9 +34,13 @@ U = TypeVar("U")
 __all__ = ["SparkContext"]
 
 DEFAULTS = {"spark.serializer.objectStreamReset": "100", "spark.rdd.compress": "True"}
-OF_PYTHON = ("tidemill.python.", BATCH_DURATION_KEY)  # keys that the engine does not know
+OF_PYTHON: tuple[str, ...] = ("tidemill.python.", BATCH_DURATION_KEY)  # keys that the engine does not know
 # What the engine need not know: ours, and what every context has without being asked for it.
-OF_PYTHON = (BATCH_DURATION_KEY, "tidemill.python.", "spark.executor.id", "spark.app.id", "spark.app.startTime", *DEFAULTS)
+OF_PYTHON = (
+    *(BATCH_DURATION_KEY, "tidemill.python."),
+    *("spark.executor.id", "spark.app.id", "spark.app.startTime"),
+    *DEFAULTS,
+)
 LOG_LEVELS = frozenset(("ALL", "DEBUG", "ERROR", "FATAL", "INFO", "OFF", "TRACE", "WARN"))
 ON_DRIVER_ONLY = (
     "[CONTEXT_ONLY_VALID_ON_DRIVER] It appears that you are attempting to reference SparkContext from a broadcast "
