@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,6 +97,20 @@ def test_what_cannot_be_pickled_is_named(sc: SparkContext) -> None:
     the_lock = threading.Lock()
     with pytest.raises(Exception, match="the_lock"):
         sc.range(1, numSlices=1).map(lambda x: the_lock.locked()).collect()
+
+
+def test_a_result_that_cannot_be_pickled_says_so(sc: SparkContext) -> None:
+    with pytest.raises(TypeError, match="cannot pickle"):
+        sc.range(2).map(lambda _: threading.Lock()).collect()
+
+
+def test_functions_are_known_again_after_many_others(sc: SparkContext) -> None:
+    kept = sc.range(2, numSlices=2).map(str)
+    both = kept.union(kept)
+    assert both.collect() == ["0", "1"] * 2
+    for _ in range(2 * _workers.COMMANDS_KEPT):
+        sc.range(2, numSlices=2).count()
+    assert both.collect() == ["0", "1"] * 2
 
 
 def test_objects_of_the_programs_classes(sc: SparkContext) -> None:

@@ -16,12 +16,11 @@ from typing import Any
 import cloudpickle
 
 import tidemill.pyspark
-from tidemill.pyspark import _task
+from tidemill.pyspark import _task, _workers
 from tidemill.pyspark.broadcast import Broadcast
 from tidemill.pyspark.files import SparkFiles
 from tidemill.pyspark.taskcontext import TaskContext
 
-COMMANDS_KEPT = 64
 LOOK_AT_PARENT_SECONDS = 1.0
 
 
@@ -29,7 +28,7 @@ class Worker:
     """What a worker process has learnt."""
 
     def __init__(self) -> None:
-        self._commands: OrderedDict[int, _task.Command] = OrderedDict()
+        self._commands: OrderedDict[int, bytes | _task.Command] = OrderedDict()
         self._broadcasts: dict[int, bytes] = {}
         Broadcast._load = self._broadcast
 
@@ -39,11 +38,11 @@ class Worker:
     def answer(self, frame: bytes) -> bytes:
         """What a task gives, or what it raised."""
         try:
-            answer: tuple[Any, ...] = (True, *self._run(*pickle.loads(frame)))
+            answer = cloudpickle.dumps((True, *self._run(*pickle.loads(frame))), 5)
         except BaseException as error:
-            answer = (False, _portable(error), traceback.format_exc())
+            answer = cloudpickle.dumps((False, _portable(error), traceback.format_exc()), 5)
         sys.stdout.flush()
-        return bytes(cloudpickle.dumps(answer, 5))
+        return bytes(answer)
 
     def _run(
         self,
@@ -64,10 +63,13 @@ class Worker:
             self._broadcasts.pop(broadcast, None)
             Broadcast._kept.pop(broadcast, None)
         if command is not None:
-            self._commands[number] = pickle.loads(command)
-            if len(self._commands) > COMMANDS_KEPT:
+            # As bytes first: one that cannot be loaded is told so again. The other side forgets by the same rule.
+            self._commands[number] = command
+            if len(self._commands) > _workers.COMMANDS_KEPT:
                 self._commands.popitem(last=False)
         task = self._commands[number]
+        if isinstance(task, bytes):
+            task = self._commands[number] = pickle.loads(task)
         blocks = pickle.loads(inputs)
         begun = time.perf_counter()
         outer = _task.Task(task, split)

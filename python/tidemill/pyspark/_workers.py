@@ -114,7 +114,8 @@ class _Worker:
                 env=environment,
             )
         self._connection = Connection(ours.detach())
-        self._commands: set[int] = set()
+        # In the order in which they were sent; the worker forgets by the same rule.
+        self._commands: OrderedDict[int, None] = OrderedDict()
         self._broadcasts: set[int] = set()
         self._surroundings: Any = None
         self.is_new = True
@@ -143,7 +144,9 @@ class _Worker:
                 f"the worker process {self.process.pid} ended ({_ending(code)}) while it ran "
                 f'"{request.name}" on partition {request.split}'
             ) from None
-        self._commands.add(request.number)
+        self._commands[request.number] = None
+        if len(self._commands) > COMMANDS_KEPT:
+            self._commands.popitem(last=False)
         self._broadcasts = (self._broadcasts | new).difference(gone)
         self._surroundings = surroundings
         return answer
