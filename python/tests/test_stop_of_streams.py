@@ -1,9 +1,12 @@
 """What is left when a stream is stopped."""
 
+import time
+
 import pytest
 
-from tidemill.pyspark import SparkContext
-from tidemill.pyspark.streaming import StreamingContext
+from tidemill.pyspark import RDD, SparkContext
+from tidemill.pyspark.streaming import StreamingContext, StreamingListener
+from tidemill.pyspark.streaming.listener import BatchEvent
 
 
 @pytest.mark.parametrize("graceful", [True, False])
@@ -14,3 +17,21 @@ def test_the_spark_context_lives_on_if_it_is_not_to_stop(graceful: bool) -> None
         streaming.start()
         streaming.stop(stopSparkContext=False, stopGraceFully=graceful)
         assert context.parallelize([1, 2], 2).collect() == [1, 2]
+
+
+@pytest.mark.parametrize("graceful", [True, False])
+def test_from_a_listener_the_stop_only_begins(graceful: bool) -> None:
+    streaming = StreamingContext(SparkContext("local[2]", "test"), 0.02)
+
+    class Stopping(StreamingListener):
+        def onBatchCompleted(self, batchCompleted: BatchEvent) -> None:
+            streaming.stop(stopSparkContext=True, stopGraceFully=graceful)
+
+    def slow(rdd: RDD[int]) -> None:
+        time.sleep(0.1)
+        assert rdd.count() == 1
+
+    streaming.addStreamingListener(Stopping())
+    streaming.queueStream([[1]], default=[2]).foreachRDD(slow)
+    streaming.start()
+    assert streaming.awaitTerminationOrTimeout(10)

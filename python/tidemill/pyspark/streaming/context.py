@@ -22,7 +22,7 @@ from tidemill.pyspark.streaming.errors import (
     IllegalStateException,
     SparkException,
 )
-from tidemill.pyspark.streaming.listener import deliver
+from tidemill.pyspark.streaming.listener import Values, deliver
 from tidemill.pyspark.streaming.plan import Plan, _place, declares, replay
 from tidemill.pyspark.streaming.queue_input import queue_stream
 from tidemill.pyspark.streaming.receiver import Receiver, ReceiverStore, runner
@@ -225,7 +225,13 @@ class StreamingContext:
 
     def addStreamingListener(self, streamingListener: object) -> None:
         """Tells a `StreamingListener` what happens, from now on."""
-        self._native.add_streaming_listener(lambda event, values: deliver(streamingListener, event, values))
+        inside = self._inside_callback
+
+        def tell(event: str, values: Values) -> None:
+            with inside():
+                deliver(streamingListener, event, values)
+
+        self._native.add_streaming_listener(tell)
 
     def guarantees(self) -> list[str]:
         """What each output is promised, whatever crashes: a line for each. Only here."""
@@ -313,15 +319,14 @@ class StreamingContext:
     def stop(self, stopSparkContext: bool = True, stopGraceFully: bool = False) -> None:
         """Stops the context, and the SparkContext too; what was received is worked off first if `stopGraceFully`.
 
-        From an output the stop only begins: the batch that calls it is finished.
+        From an output or a listener the stop only begins: the batch that calls it is finished.
         """
         self._native.stop(stopGraceFully)
-        with StreamingContext._activation:
-            if StreamingContext._activeContext is self:
-                StreamingContext._activeContext = None
+        # The active one no more, unless the stop only begins.
+        StreamingContext.getActive()
         if not stopSparkContext:
             return
-        if getattr(self._thread, "inside_output", False):
+        if getattr(self._thread, "inside_callback", False):
             threading.Thread(target=self._stop_spark_context, name="tidemill-stop-context").start()
         else:
             self._sc.stop()
@@ -332,12 +337,12 @@ class StreamingContext:
         self._sc.stop()
 
     @contextlib.contextmanager
-    def _inside_output(self) -> Iterator[None]:
-        self._thread.inside_output = True
+    def _inside_callback(self) -> Iterator[None]:
+        self._thread.inside_callback = True
         try:
             yield
         finally:
-            self._thread.inside_output = False
+            self._thread.inside_callback = False
 
     # Contexts that are there already.
 

@@ -532,10 +532,10 @@ class DStream(Stream[T]):
         self._ssc._outputs += 1
 
     def _output(self, name: str, function: Callable[[int, RDD[Any]], object]) -> None:
-        wrap, outside = self._wrap, self._ssc._inside_output
+        wrap, inside = self._wrap, self._ssc._inside_callback
 
         def run(time: int, rdd: _native.Rdd) -> None:
-            with outside():
+            with inside():
                 function(time, wrap(rdd))
 
         self._native.foreach_rdd(run, name)
