@@ -109,6 +109,12 @@ def test_a_reader_that_goes(tmp_path: Path) -> None:
         assert "BrokenPipe" not in process.stderr
 
 
+def test_a_connection_of_the_programs_that_breaks_is_an_error(tmp_path: Path) -> None:
+    with Process([program(tmp_path, "raise BrokenPipeError('of a server')")], tmp_path) as process:
+        assert process.ended() == 1
+        assert "BrokenPipeError: of a server" in process.stderr
+
+
 def test_submit(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     program(tmp_path / "lib", "VALUE = 5", "library.py")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shlex
 import signal
 import sys
@@ -86,9 +87,9 @@ def _execute(program: str) -> int:
     except (KeyboardInterrupt, Terminated) as interruption:
         if _active() is None:
             return INTERRUPTED if isinstance(interruption, KeyboardInterrupt) else 128 + signal.SIGTERM
-    except BrokenPipeError:
-        raise
     except Exception as error:
+        if _is_of_stdout(error):
+            raise
         _show(error)
         return UNSTARTABLE if _is_configuration(error) else FAILED
     return 0
@@ -124,9 +125,9 @@ def _finish(code: int) -> int:
         print("tidemill: draining; interrupt again to give up what waits", file=sys.stderr, flush=True)
         try:
             was_hurried = _drain(active)
-        except BrokenPipeError:
-            raise
         except Exception as error:
+            if _is_of_stdout(error):
+                raise
             _show(error)
             code = code or FAILED
         else:
@@ -182,6 +183,18 @@ def _show(error: BaseException) -> None:
     while frames is not None and frames.tb_frame.f_globals.get("__name__") == __name__:
         frames = frames.tb_next
     traceback.print_exception(type(error), error, frames)
+
+
+def _is_of_stdout(error: Exception) -> bool:
+    """Whether it says that nobody reads the output any more; another pipe or connection of the program's is its own."""
+    if not isinstance(error, BrokenPipeError):
+        return False
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return bool(poll.poll(0))
+    except (OSError, ValueError):
+        return False
 
 
 def _quiet_exit() -> int:
