@@ -35,3 +35,15 @@ def test_from_a_listener_the_stop_only_begins(graceful: bool) -> None:
     streaming.queueStream([[1]], default=[2]).foreachRDD(slow)
     streaming.start()
     assert streaming.awaitTerminationOrTimeout(10)
+
+
+def test_from_a_transformation_the_stop_only_begins() -> None:
+    streaming = StreamingContext(SparkContext("local[2]", "test"), 0.02)
+
+    def stopping(rdd: RDD[int]) -> RDD[int]:
+        streaming.stop()
+        return rdd
+
+    streaming.queueStream([[1]], default=[2]).transform(stopping).foreachRDD(lambda rdd: rdd.count())
+    streaming.start()
+    assert streaming.awaitTerminationOrTimeout(10)

@@ -319,14 +319,14 @@ class StreamingContext:
     def stop(self, stopSparkContext: bool = True, stopGraceFully: bool = False) -> None:
         """Stops the context, and the SparkContext too; what was received is worked off first if `stopGraceFully`.
 
-        From an output or a listener the stop only begins: the batch that calls it is finished.
+        From a function of a batch or a listener the stop only begins: the batch that calls it is finished.
         """
         self._native.stop(stopGraceFully)
         # The active one no more, unless the stop only begins.
         StreamingContext.getActive()
         if not stopSparkContext:
             return
-        if getattr(self._thread, "inside_callback", False):
+        if getattr(self._thread, "inside_callback", False) or self._state == "active":
             threading.Thread(target=self._stop_spark_context, name="tidemill-stop-context").start()
         else:
             self._sc.stop()
