@@ -80,6 +80,23 @@ def test_an_exception_is_itself_with_the_traceback_of_the_worker(sc: SparkContex
     assert "1 // x" in str(raised.value.__cause__) or "ZeroDivisionError" in str(raised.value.__cause__)
 
 
+class Refusal(Exception):
+    """One whose `__init__` takes more than its `args` have."""
+
+    def __init__(self, record: int, why: str) -> None:
+        super().__init__(f"{record}: {why}")
+        self.record = record
+
+
+def test_an_exception_that_pickle_cannot_make_again_is_itself_too(sc: SparkContext) -> None:
+    def refuse(record: int) -> int:
+        raise Refusal(record, "too small")
+
+    with pytest.raises(Refusal, match="0: too small") as raised:
+        sc.range(1).map(refuse).collect()
+    assert raised.value.record == 0
+
+
 def test_a_task_that_exits_does_not_end_the_program(sc: SparkContext) -> None:
     with pytest.raises(RuntimeError, match="SystemExit"):
         sc.range(2, numSlices=1).foreach(lambda _: sys.exit(3))

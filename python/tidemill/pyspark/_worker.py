@@ -78,15 +78,17 @@ class Worker:
         return result, outer.updates, time.perf_counter() - begun
 
 
-def _portable(error: BaseException) -> BaseException:
+def _portable(error: BaseException) -> Exception | _workers.WithoutInit:
     """The exception, if it can be raised in another process: `sys.exit` of a task does not end the program."""
     if not isinstance(error, Exception):
         return RuntimeError(f"a function of a task raised {type(error).__name__}: {error}")
-    try:
-        pickle.loads(cloudpickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+    for portable in (error, _workers.WithoutInit(error)):
+        try:
+            pickle.loads(cloudpickle.dumps(portable))
+        except Exception:
+            continue
+        return portable
+    return RuntimeError(f"{type(error).__name__}: {error}")
 
 
 def _end_with_parent(parent: int) -> None:

@@ -49,6 +49,23 @@ class _InWorker(Exception):
         return f"\n{self.args[0]}"
 
 
+class WithoutInit:
+    """Pickles as an exception that is made again without its `__init__`, which may want what is not in its `args`."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (type(self._error), self._error.args, vars(self._error))
+
+
+def _made_again(of: type[Exception], args: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
+    error = of.__new__(of, *args)
+    error.args = args
+    vars(error).update(attributes)
+    return error
+
+
 @dataclass
 class Cost:
     """What tasks of one kind took lately, in seconds: their work, and the way to a worker and back."""
