@@ -12,9 +12,8 @@ use std::{
     mem::transmute,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    thread::{ThreadId, current},
 };
-use tidemill::Interrupt;
 
 create_exception!(tidemill._native, TaskFailed, PyBaseException, "What comes before this function in its task failed.");
 
@@ -23,19 +22,21 @@ type Iter = dyn Iterator<Item = Block>;
 /// A borrowed iterator without its lifetime.
 struct Borrowed(*mut Iter);
 
-// SAFETY: `scoped` lets nobody else use the iterator before it has taken the pointer back, and only one thread at a time
-// holds it: whoever takes it out of the `Mutex`.
+// SAFETY: the pointer moves between threads only inside of `Blocks`, which uses it on the thread that `scoped` runs on and
+// on no other.
 unsafe impl Send for Borrowed {}
 
 impl Borrowed {
     fn next(&mut self) -> Option<Block> {
-        // SAFETY: as long as this value exists outside `scoped`, `scoped` waits, so the iterator is still borrowed.
+        // SAFETY: `Blocks` calls it on the thread of `scoped` and before that takes the pointer away, so the iterator is
+        // still borrowed.
         unsafe { (*self.0).next() }
     }
 }
 
-#[derive(Default)]
 struct Inner {
+    /// The one that the iterator may be used on.
+    thread: ThreadId,
     /// Whether the function that was given the iterator still runs.
     is_open: bool,
     /// `None` while somebody is in `next`.
@@ -68,10 +69,15 @@ impl Blocks {
                     "a partition can be read only while the function runs that was given it",
                 ));
             }
+            if inner.thread != current().id() {
+                return Err(PyRuntimeError::new_err(
+                    "a partition can be read only on the thread of its task; make a list of it for another thread",
+                ));
+            }
             inner.iterator.take()
         };
         let Some(mut iterator) = taken else {
-            return Err(PyRuntimeError::new_err("a partition is read by two threads at once"));
+            return Err(PyRuntimeError::new_err("a partition is read while its next block is being made"));
         };
         // Whatever computes the block may need the interpreter on another thread.
         let next = py.detach(|| {
@@ -95,16 +101,16 @@ pub(crate) fn scoped<'py, R>(
 ) -> PyResult<R> {
     // SAFETY: only the lifetime changes, and below nobody has the pointer any more when this function returns or unwinds.
     let iterator: *mut Iter = unsafe { transmute::<*mut (dyn Iterator<Item = Block> + '_), *mut Iter>(iterator) };
-    let inner = Inner { is_open: true, iterator: Some(Borrowed(iterator)), panic: None };
+    let inner = Inner { thread: current().id(), is_open: true, iterator: Some(Borrowed(iterator)), panic: None };
     let blocks = Bound::new(py, Blocks(Mutex::new(inner)))?;
     let outcome = catch_unwind(AssertUnwindSafe(|| f(blocks.clone())));
     let this = blocks.get();
-    this.inner().is_open = false;
-    while this.inner().iterator.take().is_none() {
-        // Another thread of the user's is still in `next`.
-        py.detach(|| Interrupt::new().wait_timeout(Duration::from_millis(1)));
+    {
+        let mut inner = this.inner();
+        (inner.is_open, inner.iterator) = (false, None);
     }
-    if let Some(panic) = this.inner().panic.take() {
+    let panic = this.inner().panic.take();
+    if let Some(panic) = panic {
         resume_unwind(panic);
     }
     outcome.unwrap_or_else(|panic| resume_unwind(panic))

@@ -14,22 +14,32 @@ pub(crate) fn portable_hash(value: &Bound<'_, PyAny>) -> PyResult<isize> {
     if value.is_none() {
         return Ok(0);
     }
-    if let Ok(text) = value.cast_exact::<PyString>() {
+    if let Ok(text) = value.cast::<PyString>() {
         return of_text(text);
     }
-    if let Ok(bytes) = value.cast_exact::<PyBytes>() {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(of_bytes(bytes.as_bytes()));
     }
     if let Ok(tuple) = value.cast::<PyTuple>() {
-        let mut hash: isize = 0x345678;
-        for part in tuple.iter() {
-            hash ^= portable_hash(&part)?;
-            hash = hash.wrapping_mul(1_000_003) & isize::MAX;
-        }
-        hash ^= tuple.len() as isize;
-        return Ok(if hash == -1 { -2 } else { hash });
+        let hashes: Vec<isize> = tuple.iter().map(|part| portable_hash(&part)).collect::<PyResult<_>>()?;
+        return Ok(of_parts(hashes.into_iter()));
     }
     value.hash()
+}
+
+/// The hash of a tuple whose parts have these.
+pub(crate) fn of_parts(parts: impl ExactSizeIterator<Item = isize>) -> isize {
+    let length = parts.len() as isize;
+    let hash = parts.fold(0x345678, |hash: isize, part| (hash ^ part).wrapping_mul(1_000_003) & isize::MAX) ^ length;
+    if hash == -1 { -2 } else { hash }
+}
+
+/// Python's hash of a whole number: its remainder by the Mersenne prime of 61 bits, with its sign.
+pub(crate) fn of_whole(number: i64) -> isize {
+    const PRIME: u64 = (1 << 61) - 1;
+    let rest = (number.unsigned_abs() % PRIME) as isize;
+    let hash = if number < 0 { -rest } else { rest };
+    if hash == -1 { -2 } else { hash }
 }
 
 /// The partition of a key among `partitions`, as Python's `%` has it: never negative.

@@ -14,7 +14,8 @@ pub(crate) struct OfPython(pub(crate) Py<PyAny>);
 
 impl OfPython {
     fn tell(&self, event: &str, values: impl for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyDict>>) {
-        Python::attach(|py| {
+        // None: the interpreter ends, and nobody listens any more.
+        let _ = Python::try_attach(|py| {
             if let Err(error) = values(py).and_then(|values| self.0.bind(py).call1((event, values))) {
                 error.write_unraisable(py, Some(self.0.bind(py)));
             }

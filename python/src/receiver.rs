@@ -44,7 +44,8 @@ impl Receiver for OfPython {
 
     fn run(&mut self, link: &ReceiverLink<Value>) -> tidemill::Result<Ending> {
         let store = link.clone();
-        Python::attach(|py| self.run.bind(py).call1((Store(store),)).map(drop)).map_err(of_python)?;
+        let outcome = Python::try_attach(|py| self.run.bind(py).call1((Store(store),)).map(drop));
+        outcome.ok_or_else(|| tidemill::Error::closed("the interpreter ends"))?.map_err(of_python)?;
         Ok(Ending::Stop("its function returned".into()))
     }
 }

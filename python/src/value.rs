@@ -28,6 +28,8 @@ pub(crate) enum Value {
     Object(Arc<Py<PyAny>>),
 }
 
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
 /// How deep tuples may be nested to be kept as plain values.
 const DEPTH: usize = 32;
 
@@ -94,7 +96,10 @@ impl Value {
         match self {
             Self::Bool(truth) => Some(i64::from(*truth)),
             Self::Int(number) => Some(*number),
-            Self::Float(number) if number.trunc() == *number && number.abs() < 9e15 => Some(*number as i64),
+            // Those that an i64 holds, all of them exactly.
+            Self::Float(number) if number.trunc() == *number && (-TWO_TO_63..TWO_TO_63).contains(number) => {
+                Some(*number as i64)
+            }
             _ => None,
         }
     }
@@ -116,16 +121,23 @@ impl Value {
         }
     }
 
-    /// As `portable_hash` of what it is in Python.
+    /// As `portable_hash` of what it is in Python: equal values have equal ones, whatever their types.
     pub(crate) fn portable_hash(&self) -> isize {
         match self {
             Self::None => 0,
             Self::Str(text) => hash::of_str(text),
             Self::Bytes(bytes) => hash::of_bytes(bytes),
-            Self::Int(number @ 0..=0x1fff_ffff_ffff_fffe) => *number as isize,
-            other => Python::attach(|py| hash::portable_hash(&other.to_python(py)?))
-                .unwrap_or_else(|error| tidemill::throw(error)),
+            Self::Tuple(parts) => hash::of_parts(parts.iter().map(Self::portable_hash)),
+            other => other.whole().map_or_else(|| other.hash_in_python(), hash::of_whole),
         }
+    }
+
+    fn hash_in_python(&self) -> isize {
+        Python::attach(|py| hash::portable_hash(&self.to_python(py)?)).unwrap_or_else(|error| tidemill::throw(error))
+    }
+
+    fn is_equal_in_python(&self, other: &Self) -> bool {
+        Python::attach(|py| self.to_python(py)?.eq(other.to_python(py)?)).unwrap_or_else(|error| tidemill::throw(error))
     }
 }
 
@@ -136,11 +148,9 @@ impl PartialEq for Value {
             (Self::Str(a), Self::Str(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Tuple(a), Self::Tuple(b)) => a == b,
-            (Self::Object(a), Self::Object(b)) => {
-                Arc::ptr_eq(a, b)
-                    || Python::attach(|py| a.bind(py).eq(b.bind(py))).unwrap_or_else(|error| tidemill::throw(error))
-            }
-            (Self::Float(a), Self::Float(b)) if a.to_bits() == b.to_bits() => true,
+            (Self::Object(a), Self::Object(b)) if Arc::ptr_eq(a, b) => true,
+            (Self::Object(_), _) | (_, Self::Object(_)) => self.is_equal_in_python(other),
+            (Self::Float(a), Self::Float(b)) => a == b || a.to_bits() == b.to_bits(),
             (a, b) => a.whole().is_some_and(|a| b.whole() == Some(a)),
         }
     }
@@ -150,21 +160,7 @@ impl Eq for Value {}
 
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::None => state.write_u8(0),
-            Self::Str(text) => text.hash(state),
-            Self::Bytes(bytes) => bytes.hash(state),
-            Self::Tuple(parts) => parts.hash(state),
-            Self::Object(object) => {
-                let hash = Python::attach(|py| object.bind(py).hash()).unwrap_or_else(|error| tidemill::throw(error));
-                state.write_isize(hash);
-            }
-            number => match (number.whole(), number) {
-                (Some(whole), _) => state.write_i64(whole),
-                (None, Self::Float(number)) => state.write_u64(number.to_bits()),
-                (None, _) => {}
-            },
-        }
+        state.write_isize(self.portable_hash());
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import signal
 import sys
@@ -145,6 +146,19 @@ def test_a_module_that_was_added_is_there(sc: SparkContext, tmp_path: Path) -> N
         return found
 
     assert sc.range(1, 2, numSlices=1).map(shipped).collect() == [42]
+
+
+class Colour(enum.Enum):
+    """Keys whose hashes are made of text."""
+
+    RED = 1
+    GREEN = 2
+
+
+def test_keys_of_any_kind_come_together(sc: SparkContext) -> None:
+    keys = [Colour.RED, Colour.GREEN] * 20
+    counts = sc.parallelize(keys, 8).map(lambda key: (key, 1)).reduceByKey(lambda a, b: a + b, 4)
+    assert sorted((key.name, count) for key, count in counts.collect()) == [("GREEN", 20), ("RED", 20)]
 
 
 def test_workers_end_with_the_context(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from tidemill.cli.options import ConfigurationError, check, parse_run, parse_submit
-from tidemill.cli.run import Application, run
+from tidemill.cli.run import Application, fix_hashes, run
 
 USAGE = """\
 usage: tidemill run [--master M] [--name N] [--conf K=V]... APP.py [ARGUMENTS]
@@ -31,10 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(USAGE, end="")
         return 0 if given else 2
     command, rest = given[0], given[1:]
+    if command not in PARSERS and (command.endswith(".py") or os.path.isfile(command)):
+        command, rest = "run", given
     if command in PARSERS:
+        if arguments is None:
+            fix_hashes()
         return _start(command, rest)
-    if command.endswith(".py") or os.path.isfile(command):
-        return _start("run", given)
     from tidemill import _native
 
     return _native.cli(given)

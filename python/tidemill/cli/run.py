@@ -48,6 +48,17 @@ def run(application: Application) -> int:
         return INTERRUPTED
 
 
+def fix_hashes() -> None:
+    """Begins this process anew with hashes that are the same in every one, so that workers place keys alike.
+
+    PySpark's launcher does the same; whoever sets PYTHONHASHSEED is left alone.
+    """
+    if sys.flags.hash_randomization and "PYTHONHASHSEED" not in os.environ:
+        os.environ["PYTHONHASHSEED"] = "0"
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
     raise Terminated
 

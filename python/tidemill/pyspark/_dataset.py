@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -168,7 +169,7 @@ class Dataset(Generic[T_co]):
 
         def source() -> engine.Rdd:
             native, plan = self._reading()
-            command = self._command(finish, plan)
+            command = dataclasses.replace(self._command(finish, plan), places_keys=True)
             return native.shuffle(partitions, functools.partial(_workers.run_task, command), command.name)
 
         return self._new(source, label)

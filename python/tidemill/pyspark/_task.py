@@ -47,6 +47,7 @@ class Command:
     name: str
     is_barrier: bool = False
     partitions: int = 0
+    places_keys: bool = False
     stage: int = field(default_factory=_stage_ids.__next__)
 
     def run(self, split: int, *inputs: Iterable[Block]) -> Iterator[Any]:

@@ -99,6 +99,7 @@ class Pipe:
             shlex.split(self.command), env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as process:
             failures: list[BaseException] = []
+            records = list(records)  # which only the thread of the task may read
             writer = threading.Thread(target=self._write, args=(process, records, failures), name="pipe", daemon=True)
             writer.start()
             assert process.stdout is not None, "the output is a pipe"

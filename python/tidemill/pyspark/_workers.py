@@ -38,6 +38,10 @@ HOW_LONG_TO_END_SECONDS = 2.0
 COMMANDS_KEPT = 64
 
 
+# Whether Python's own hashes are the same in every process: `tidemill run` sees to it.
+HASHES_ARE_ALIKE = not sys.flags.hash_randomization or os.environ.get("PYTHONHASHSEED", "random") != "random"
+
+
 class WorkerDied(RuntimeError):
     """A worker process ended while it ran a task: killed, out of memory, or ended by native code."""
 
@@ -216,7 +220,9 @@ class Workers:
     def run(self, command: _task.Command, split: int, inputs: tuple[Iterable[Any], ...]) -> Iterator[Any]:
         """Runs a task here or in a worker, whichever is cheaper."""
         kind = _kind(command)
-        if command.is_barrier or self._is_stopped or not self._costs.is_worth_the_way(kind):
+        # Where hashes differ from process to process, a key would be in one place for one worker and in another for the next.
+        stays = command.is_barrier or (command.places_keys and not HASHES_ARE_ALIKE)
+        if stays or self._is_stopped or not self._costs.is_worth_the_way(kind):
             return self._run_here(kind, command, split, inputs)
         return iter(self._run_away(kind, command, split, inputs))
 
@@ -282,6 +288,8 @@ class Workers:
         worker.end()
         worker.join()
         with self._lock:
+            if worker not in self._all:
+                return
             self._all.remove(worker)
         self._start()
 

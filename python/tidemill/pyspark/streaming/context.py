@@ -296,6 +296,9 @@ class StreamingContext:
             _say(f"the program is not stored in {self._directory}; a restart calls its setup function again")
             return None
         why = program.distrust(folder)
+        if why is not None and any(folder.iterdir()):
+            # States may be pickled, and a pickle is code.
+            raise PermissionError(f"what the checkpoint remembers is not read: {why}")
         if why is not None:
             _say(f"the program in the checkpoint will not be recovered: {why}")
         if (folder / program.NAME).exists():
