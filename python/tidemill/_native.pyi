@@ -117,16 +117,20 @@ class StreamingContext:
     def union(self, streams: Sequence[DStream]) -> DStream: ...
     def transform(self, streams: Sequence[DStream], f: Callable[[int, list[Rdd]], Rdd | None]) -> DStream:
         """`f(time, rdds)` for each batch; a parent without a batch gives an empty dataset of no partitions."""
-    def add_streaming_listener(self, listener: Callable[[str, dict[str, Any]], None]) -> int:
+    def add_streaming_listener(self, listener: Callable[[str, dict[str, Any]], None]) -> Listener:
         """`listener(event, values)`: event is one of "streaming_started", "receiver_started", "receiver_error",
         "receiver_stopped", "batch_submitted", "batch_started", "batch_completed", "output_operation_started",
         "output_operation_completed". The values of each are in docs of tidemill.pyspark.streaming.listener."""
-    def remove_streaming_listener(self, listener: int) -> bool: ...
+    def remove_streaming_listener(self, listener: Listener) -> bool: ...
     def start(self) -> None: ...
     def await_termination(self, timeout_ms: int | None) -> bool:
         """Whether it has stopped. Raises what a batch failed with: the exception of the user's own function, if that
         raised one, with notes on where it happened. Signals are handled while it waits (KeyboardInterrupt)."""
     def stop(self, graceful: bool) -> None: ...
+
+@final
+class Listener:
+    """What a listener is known by."""
 
 @final
 class Store:
@@ -166,7 +170,7 @@ class DStream:
         slide_ms: int | None,
         partitions: int,
     ) -> DStream:
-        """Of pairs. With an inverse, keys stay when their records have left the window, as in Spark."""
+        """Of pairs; a key leaves with its last record. `operator.add` and `operator.sub` are not called for numbers."""
     def map_with_state(
         self,
         f: Callable[[int, Any, Any | None, State], Any],
@@ -200,7 +204,8 @@ class State:
     def is_timing_out(self) -> bool: ...
 
 def portable_hash(value: Any) -> int:
-    """PySpark's hash that places keys: str and bytes as CPython hashes them under PYTHONHASHSEED=0."""
+    """PySpark's hash that places keys: str and bytes as CPython hashes them under PYTHONHASHSEED=0. For what is neither,
+    nor None or a tuple, it is `hash`, which is the same in every process only where that is set."""
 
 def combine_pairs(
     blocks: Blocks, create: Callable[[Any], Any] | None, merge: Callable[[Any, Any], Any] | str

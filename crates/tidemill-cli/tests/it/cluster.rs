@@ -71,10 +71,11 @@ fn succeed(processes: usize, program: &str) -> Ended {
 fn start(processes: usize, mut command: Command, word: &str) -> (Child, BufReader<ChildStdout>, Vec<String>) {
     let mut child = command.spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut ready = Vec::new();
+    let (mut ready, mut all) = (Vec::new(), String::new());
     while ready.len() < processes {
         let mut line = String::new();
-        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{:?}", finish(child, stdout).errors);
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "{all}{:?}", finish(child, stdout).errors);
+        all.push_str(&line);
         let line = said(line.trim_end()).filter(|(_, what)| what.starts_with(word));
         ready.extend(line.map(|(index, what)| (index, what[word.len()..].trim().to_owned())));
     }
