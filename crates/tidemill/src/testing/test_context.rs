@@ -11,7 +11,7 @@ use crate::{
     rdd::Site,
 };
 use std::{
-    fmt,
+    fmt, fs, io,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -108,7 +108,6 @@ impl TestContext {
     }
 
     pub(super) fn remembered_at(checkpoint: StorageRef, config: Config, batch_duration: Duration) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let config = config.set_if_missing(keys::MASTER, "local[2]").set_if_missing(keys::SHUTDOWN_SIGNALS, false);
         let config = config.set_if_missing(keys::BATCH_ON_FAILURE, "continue");
         let config = config.set_if_missing(keys::BATCH_RETRY_TIMEOUT, "0ms");
@@ -116,8 +115,7 @@ impl TestContext {
         let context = Context::new(config).expect("the configuration of a test is right");
         let ssc = StreamingContext::with_clock(&context, batch_duration, Arc::new(clock.clone()))
             .expect("the configuration of a test is right");
-        let name = format!("tidemill-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let directory = std::env::temp_dir().join(name);
+        let directory = new_directory().expect("a test has a temporary directory");
         // Datasets are checkpointed into a folder; the program itself is remembered without one.
         ssc.checkpoint(&directory).expect("a test has a temporary directory");
         ssc.checkpoint_to(checkpoint).expect("a test may set its checkpoint");
@@ -219,7 +217,7 @@ impl TestContext {
 impl Drop for TestContext {
     fn drop(&mut self) {
         let _ = self.ssc.stop();
-        let _ = std::fs::remove_dir_all(&self.directory);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -291,4 +289,17 @@ pub fn check_batches<T: Data, U: Data + Ord + fmt::Debug>(
     let mut expected = expected;
     expected.iter_mut().for_each(|batch| batch.sort());
     assert_eq!(seen.sorted(), expected);
+}
+
+/// A folder that was not there: an earlier process of the same number may have left its own.
+fn new_directory() -> io::Result<PathBuf> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let name = format!("tidemill-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let directory = std::env::temp_dir().join(name);
+        match fs::create_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| directory),
+        }
+    }
 }
