@@ -7,8 +7,11 @@ shopt -s nullglob
 seconds_each=${TIDEMILL_EXAMPLE_SECONDS:-4}
 
 cargo build --workspace --examples --locked
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+# What an earlier run remembers is no part of this one.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+output=$TMPDIR/output
 run=0 failed=0
 for file in crates/*/examples/*.rs crates/*/examples/*/main.rs; do
     name=$(basename "${file%/main.rs}" .rs)

@@ -16,7 +16,9 @@ fn main() -> Result<()> {
     let known = ssc.context().parallelize(vec![(Text::from("tide"), 1_000), (Text::from("mill"), 1_000)], 2);
 
     let words = ssc.socket_text_stream(host, port).flat_map(|line| line.split(' ')).map(|word| (word, 1u64));
-    words.map_with_state(StateSpec::function(count).initial_state(&known)).state_snapshots().print(10);
+    // The name by which its state is known, whatever the port of the next run.
+    let counts = words.map_with_state(StateSpec::function(count).initial_state(&known)).state_snapshots();
+    counts.uid("counts").print(10);
 
     ssc.start()?;
     ssc.await_termination()?;

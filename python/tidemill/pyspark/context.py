@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import getpass
 import os
 import re
@@ -421,3 +422,12 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         if name in ("hadoopFile", "hadoopRDD", "newAPIHadoopFile", "newAPIHadoopRDD", "sequenceFile"):
             raise NotImplementedError(f"SparkContext.{name} is not here: there are no Hadoop formats; use textFile")
         return super().__getattr__(name)
+
+
+def _stop_at_exit() -> None:
+    """A program need not stop its context: what that has on disk goes with it, and its workers do."""
+    if SparkContext._active_spark_context is not None:
+        SparkContext._active_spark_context.stop()
+
+
+atexit.register(_stop_at_exit)
