@@ -7,6 +7,7 @@
 //! A checkpoint holds the batches that are in a window. A program that goes on from it may make the window longer or
 //! shorter: it goes on with the batches that there are. Keys then come in another order.
 
+mod entering;
 mod grouped;
 mod inverse;
 mod panes;

@@ -5,21 +5,16 @@
 
 use super::{
     Window,
-    panes::{restore_panes, write_pane},
+    entering::{Entering, Pane},
+    panes::restore_panes,
 };
 use crate::{
     base::{Data, Key, Result, Time},
     checkpoint::DeltaWriter,
-    dstream::state::{Chains, StatePartition, emit_slots},
+    dstream::state::{StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
 use std::{any::type_name, collections::VecDeque, sync::Arc};
-
-/// What one batch brought: values by slot. A slot may occur several times, once for each map partition.
-struct Pane<V> {
-    time: Time,
-    values: Vec<(u32, V)>,
-}
 
 /// The value of a key in the window, of so many values that are still in it.
 #[derive(Clone)]
@@ -35,16 +30,7 @@ pub(super) struct InverseWindow<K, V, F, G> {
     slots: SlotMap<K>,
     totals: Vec<Option<Total<V>>>,
     panes: VecDeque<Pane<V>>,
-    /// The last batch, until it is final.
-    entering: Vec<(u32, V)>,
-    entering_at: Time,
-    /// What each of its values replaced; of a new key there was nothing.
-    replaced: Vec<Option<V>>,
-    /// Slots that it made.
-    added: Vec<u32>,
-    /// Up to when batches have left since the last that became final.
-    left: Option<Time>,
-    chains: Chains,
+    entering: Entering<V>,
 }
 
 impl<K: Key, V: Data, F, G> InverseWindow<K, V, F, G>
@@ -60,12 +46,7 @@ where
             slots: SlotMap::default(),
             totals: Vec::new(),
             panes: VecDeque::new(),
-            entering: Vec::new(),
-            entering_at: Time::default(),
-            replaced: Vec::new(),
-            added: Vec::new(),
-            left: None,
-            chains: Chains::default(),
+            entering: Entering::default(),
         }
     }
 
@@ -91,7 +72,7 @@ where
                 }
             }
             self.panes.pop_front();
-            self.left = Some(left);
+            self.entering.left = Some(left);
         }
     }
 
@@ -108,8 +89,7 @@ where
                 None
             }
         };
-        self.replaced.push(replaced);
-        self.entering.push((slot as u32, value));
+        self.entering.push(slot, value, replaced);
     }
 
     pub(super) fn emit(&self, from: usize, chunk: &mut Vec<(K, V)>) -> Option<usize> {
@@ -141,11 +121,9 @@ where
 
     fn apply(&mut self, time: Time, batch: Chunks<'_, (K, V)>, cursor: &Cursor) {
         self.evict(time);
-        self.entering_at = time;
+        self.entering.begin(time);
         for chunk in batch {
-            self.entering.reserve(chunk.len());
-            self.replaced.reserve(chunk.len());
-            let values = self.slots.slots_of(chunk, |slot| self.added.push(slot));
+            let values = self.entering.slots_of(&mut self.slots, chunk);
             self.totals.resize(self.slots.slots(), None);
             for (slot, value) in values {
                 cursor.step();
@@ -155,42 +133,28 @@ where
     }
 
     fn commit(&mut self) {
-        self.replaced.clear();
-        self.added.clear();
-        self.left = None;
-        let values = std::mem::take(&mut self.entering);
-        if !values.is_empty() {
-            self.panes.push_back(Pane { time: self.entering_at, values });
-        }
+        self.panes.extend(self.entering.commit());
     }
 
     fn roll_back(&mut self) {
-        for ((slot, _), replaced) in self.entering.drain(..).zip(self.replaced.drain(..)).rev() {
-            let slot = slot as usize;
-            match (&mut self.totals[slot], replaced) {
-                (Some(total), Some(value)) => {
-                    total.value = value;
-                    total.count -= 1;
-                }
-                (total, _) => *total = None,
+        self.entering.roll_back(&mut self.slots, |slot, replaced| match (&mut self.totals[slot], replaced) {
+            (Some(total), Some(value)) => {
+                total.value = value;
+                total.count -= 1;
             }
-        }
-        // Also those that no value had reached yet.
-        for slot in self.added.drain(..) {
-            self.slots.remove(slot as usize);
-        }
+            (total, _) => *total = None,
+        });
     }
 
     fn write_changes(&mut self, time: Time, delta: &mut DeltaWriter) -> Result<()> {
-        self.left.into_iter().for_each(|left| delta.forget_up_to(left));
-        write_pane(delta, time, &self.slots, &self.entering, &mut self.chains)
+        self.entering.write(time, &self.slots, delta)
     }
 
     fn restore(&mut self, last_done: Time, entries: Vec<(Time, K, Vec<V>)>) -> Result<()> {
         *self = Self::new(self.window, self.reduce.clone(), self.inverse.clone());
         restore_panes(self, entries);
         // Also if the window was longer before.
-        self.left = self.window.left_at(last_done);
+        self.entering.left = self.window.left_at(last_done);
         Ok(())
     }
 }

@@ -1,29 +1,10 @@
 //! What a checkpoint has of a window: the batches in it, key by key. What the operators make of them is made again.
 
 use crate::{
-    base::{Data, Key, Result, Time},
-    checkpoint::DeltaWriter,
-    dstream::state::{Chains, Listed, StatePartition},
-    rdd::{SlotMap, chunk::CHUNK_RECORDS, task::Cursor},
+    base::{Data, Key, Time},
+    dstream::state::StatePartition,
+    rdd::{chunk::CHUNK_RECORDS, task::Cursor},
 };
-
-/// Writes the values that the batch at `time` brought, those of one key in one entry.
-pub(super) fn write_pane<K: Key, V: Data>(
-    delta: &mut DeltaWriter,
-    time: Time,
-    slots: &SlotMap<K>,
-    values: &[(u32, V)],
-    chains: &mut Chains,
-) -> Result<()> {
-    chains.link(slots.slots(), values.len(), |place| values[place].0);
-    for (place, (slot, _)) in values.iter().enumerate() {
-        if chains.begins_at(place, *slot) {
-            let of_key = Listed(chains.from(place).map(|place| &values[place].1));
-            delta.put(time, slots.key(*slot as usize), Some(&of_key))?;
-        }
-    }
-    Ok(())
-}
 
 /// Lets the batches come in again, the oldest first.
 pub(super) fn restore_panes<K: Key, V: Data, P: StatePartition<In = (K, V)>>(

@@ -9,21 +9,16 @@
 
 use super::{
     Window,
-    panes::{restore_panes, write_pane},
+    entering::{Entering, Pane},
+    panes::restore_panes,
 };
 use crate::{
     base::{Data, Key, Result, Time, time::ms},
     checkpoint::DeltaWriter,
-    dstream::state::{Chains, StatePartition, emit_slots},
+    dstream::state::{StatePartition, emit_slots},
     rdd::{SlotMap, chunk::Chunks, task::Cursor},
 };
 use std::{any::type_name, collections::VecDeque, sync::Arc};
-
-/// What one batch brought: values by slot. A slot may occur several times, once for each map partition.
-struct Pane<V> {
-    time: Time,
-    values: Vec<(u32, V)>,
-}
 
 /// A batch in the front: what to put back when it leaves, the last first.
 struct Hidden<V> {
@@ -62,15 +57,7 @@ pub(super) struct TwoStacks<K, V, F> {
     turned_hidden: Vec<Hidden<V>>,
     back: Reduced<V>,
     panes: VecDeque<Pane<V>>,
-    /// The last batch, until it is final, and what each of its values replaced in the back.
-    entering: Vec<(u32, V)>,
-    entering_at: Time,
-    replaced: Vec<Option<V>>,
-    /// Slots that it made.
-    added: Vec<u32>,
-    /// Up to when batches have left since the last that became final.
-    left: Option<Time>,
-    chains: Chains,
+    entering: Entering<V>,
 }
 
 impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
@@ -87,12 +74,7 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
             turned_hidden: Vec::new(),
             back: Vec::new(),
             panes: VecDeque::new(),
-            entering: Vec::new(),
-            entering_at: Time::default(),
-            replaced: Vec::new(),
-            added: Vec::new(),
-            left: None,
-            chains: Chains::default(),
+            entering: Entering::default(),
         }
     }
 
@@ -155,7 +137,7 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
                 self.flip();
             }
             let Some(hidden) = self.hidden.pop() else { return };
-            self.left = Some(left);
+            self.entering.left = Some(left);
             for (slot, value) in hidden.values.into_iter().rev() {
                 self.front[slot as usize] = value;
                 self.free_if_gone(slot as usize);
@@ -193,8 +175,8 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V> TwoStacks<K, V, F> {
             Some(older) => (self.reduce)(older.clone(), copy),
             None => copy,
         };
-        self.replaced.push(older.replace(reduced));
-        self.entering.push((slot as u32, value));
+        let replaced = older.replace(reduced);
+        self.entering.push(slot, value, replaced);
     }
 
     pub(super) fn emit(&self, from: usize, chunk: &mut Vec<(K, V)>) -> Option<usize> {
@@ -222,11 +204,9 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V + Send + Sync + 'static> StatePartition f
     fn apply(&mut self, time: Time, batch: Chunks<'_, (K, V)>, cursor: &Cursor) {
         self.evict(time);
         self.prepare(time);
-        self.entering_at = time;
+        self.entering.begin(time);
         for chunk in batch {
-            self.entering.reserve(chunk.len());
-            self.replaced.reserve(chunk.len());
-            let values = self.slots.slots_of(chunk, |slot| self.added.push(slot));
+            let values = self.entering.slots_of(&mut self.slots, chunk);
             for (slot, value) in values {
                 cursor.step();
                 self.enter(slot as usize, value);
@@ -235,35 +215,22 @@ impl<K: Key, V: Data, F: Fn(V, V) -> V + Send + Sync + 'static> StatePartition f
     }
 
     fn commit(&mut self) {
-        self.replaced.clear();
-        self.added.clear();
-        self.left = None;
-        let values = std::mem::take(&mut self.entering);
-        if !values.is_empty() {
-            self.panes.push_back(Pane { time: self.entering_at, values });
-        }
+        self.panes.extend(self.entering.commit());
     }
 
     fn roll_back(&mut self) {
-        while let (Some((slot, _)), Some(replaced)) = (self.entering.pop(), self.replaced.pop()) {
-            self.back[slot as usize] = replaced;
-        }
-        // Also those that no value had reached yet.
-        for slot in self.added.drain(..) {
-            self.slots.remove(slot as usize);
-        }
+        self.entering.roll_back(&mut self.slots, |slot, replaced| self.back[slot] = replaced);
     }
 
     fn write_changes(&mut self, time: Time, delta: &mut DeltaWriter) -> Result<()> {
-        self.left.into_iter().for_each(|left| delta.forget_up_to(left));
-        write_pane(delta, time, &self.slots, &self.entering, &mut self.chains)
+        self.entering.write(time, &self.slots, delta)
     }
 
     fn restore(&mut self, last_done: Time, entries: Vec<(Time, K, Vec<V>)>) -> Result<()> {
         *self = Self::new(self.window, self.reduce.clone());
         restore_panes(self, entries);
         // Also if the window was longer before.
-        self.left = self.window.left_at(last_done);
+        self.entering.left = self.window.left_at(last_done);
         Ok(())
     }
 }
