@@ -1,5 +1,6 @@
 //! A list of records: what the engine moves.
 
+use crate::error::in_task;
 use pyo3::{
     prelude::*,
     sync::PyOnceLock,
@@ -56,8 +57,8 @@ pub(crate) fn of_lines(lines: &mut dyn Iterator<Item = Text>) -> Vec<Block> {
 /// The one block of a partition of bytes.
 pub(crate) fn of_bytes(records: &mut dyn Iterator<Item = Vec<u8>>) -> Option<Block> {
     let records: Vec<Vec<u8>> = records.collect();
-    let list = Python::attach(|py| PyList::new(py, records.iter().map(|bytes| PyBytes::new(py, bytes))).map(Block::of));
-    (!records.is_empty()).then(|| list.unwrap_or_else(|error| tidemill::throw(error)))
+    (!records.is_empty())
+        .then(|| in_task(|py| PyList::new(py, records.iter().map(|bytes| PyBytes::new(py, bytes))).map(Block::of)))
 }
 
 /// `pickle`'s functions, in the flavour that takes functions and classes too.

@@ -2,7 +2,7 @@
 
 use crate::{
     block::{Block, of_bytes, of_lines},
-    error::detached,
+    error::{detached, in_task},
     rdd::Rdd,
 };
 use pyo3::{prelude::*, types::PyList};
@@ -93,6 +93,5 @@ impl Context {
 
 /// A block of the list that `make` makes.
 fn listed(make: impl for<'py> FnOnce(Python<'py>) -> PyResult<Bound<'py, PyList>>) -> Option<Block> {
-    let list = Python::attach(|py| make(py).map(Block::of));
-    Some(list.unwrap_or_else(|error| tidemill::throw(error)))
+    Some(in_task(|py| make(py).map(Block::of)))
 }

@@ -53,6 +53,11 @@ fn place_of(py: Python<'_>, error: &Error, exception: &PyErr) -> String {
     }
 }
 
+/// What Python makes with the interpreter, or the end of the task with its exception.
+pub(crate) fn in_task<R>(f: impl for<'py> FnOnce(Python<'py>) -> PyResult<R>) -> R {
+    Python::attach(f).unwrap_or_else(|exception| tidemill::throw(exception))
+}
+
 /// What the engine gives, or its error as an exception; the interpreter is free meanwhile.
 pub(crate) fn detached<R: Send>(py: Python<'_>, f: impl FnOnce() -> tidemill::Result<R> + Send) -> PyResult<R> {
     py.detach(f).map_err(|error| raised(py, &error))

@@ -3,7 +3,7 @@
 use crate::{
     block::Block,
     blocks::scoped,
-    error::{self, declared, detached},
+    error::{self, declared, detached, in_task},
     value::Value,
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyList};
@@ -33,11 +33,6 @@ impl Partitioner<u32> for ByNumber {
 /// As [`in_task`], for an operation that has a name in Python.
 fn in_operation<R>(name: &str, f: impl for<'py> FnOnce(Python<'py>) -> PyResult<R>) -> R {
     in_task(|py| f(py).map_err(|exception| error::in_operation(py, exception, name)))
-}
-
-/// What Python makes with the interpreter, or the end of the task with its exception.
-pub(crate) fn in_task<R>(f: impl for<'py> FnOnce(Python<'py>) -> PyResult<R>) -> R {
-    Python::attach(f).unwrap_or_else(|exception| tidemill::throw(exception))
 }
 
 /// The lists that an iterable of Python's gives.

@@ -2,7 +2,8 @@
 
 use crate::{
     block::Block,
-    rdd::{Function, in_task},
+    error::in_task,
+    rdd::Function,
     value::{Key, Value},
 };
 use pyo3::{

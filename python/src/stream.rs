@@ -55,8 +55,7 @@ impl DStream {
         })
     }
 
-    fn foreach_rdd(&self, py: Python<'_>, f: Py<PyAny>, name: &str) -> PyResult<()> {
-        let _ = name;
+    fn foreach_rdd(&self, py: Python<'_>, f: Py<PyAny>) -> PyResult<()> {
         let f = Arc::new(f);
         declared(py, || {
             self.0.foreach_rdd(move |rdd, time| {

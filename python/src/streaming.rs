@@ -3,7 +3,7 @@
 use crate::{
     block::{Block, of_bytes, of_lines},
     context::Context,
-    error::{declared, detached, raised},
+    error::{declared, detached, in_task, raised},
     listener,
     rdd::Rdd,
     receiver,
@@ -110,8 +110,7 @@ impl StreamingContext {
         let mut options = FileStreamOptions::new().new_files_only(new_files_only);
         if let Some(filter) = filter {
             options = options.filter(move |path: &Path| {
-                Python::attach(|py| filter.bind(py).call1((path.display().to_string(),))?.is_truthy())
-                    .unwrap_or_else(|exception| tidemill::throw(exception))
+                in_task(|py| filter.bind(py).call1((path.display().to_string(),))?.is_truthy())
             });
         }
         declared(py, || {

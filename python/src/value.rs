@@ -3,6 +3,7 @@
 
 use crate::{
     block::{pickled, unpickled},
+    error::in_task,
     hash,
 };
 use pyo3::{
@@ -133,11 +134,11 @@ impl Value {
     }
 
     fn hash_in_python(&self) -> isize {
-        Python::attach(|py| hash::portable_hash(&self.to_python(py)?)).unwrap_or_else(|error| tidemill::throw(error))
+        in_task(|py| hash::portable_hash(&self.to_python(py)?))
     }
 
     fn is_equal_in_python(&self, other: &Self) -> bool {
-        Python::attach(|py| self.to_python(py)?.eq(other.to_python(py)?)).unwrap_or_else(|error| tidemill::throw(error))
+        in_task(|py| self.to_python(py)?.eq(other.to_python(py)?))
     }
 }
 

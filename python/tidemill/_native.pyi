@@ -152,7 +152,7 @@ class DStream:
         """`f(time, rdd)` on the driver for each batch; None: the stream has no batch at that time, which its children
         and outputs skip."""
     def transform_with(self, other: DStream, f: Callable[[int, Rdd, Rdd], Rdd | None]) -> DStream: ...
-    def foreach_rdd(self, f: Callable[[int, Rdd], None], name: str) -> None:
+    def foreach_rdd(self, f: Callable[[int, Rdd], None]) -> None:
         """An output: `f(time, rdd)` on the driver for each batch."""
     def save_as_text_files(self, prefix: str, suffix: str) -> None:
         """An output: the records, all of them str, as lines into a folder `prefix-<ms>[.suffix]` for each batch, which is

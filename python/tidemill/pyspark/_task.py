@@ -133,12 +133,6 @@ def run_task(command: Command, split: int, *inputs: Iterable[Block]) -> Iterator
     task.succeed()
 
 
-def run_for_result(command: Command, split: int, *inputs: Iterable[Block]) -> Any:
-    """Runs a command that gives one value."""
-    (result,) = run_task(command, split, *inputs)
-    return result
-
-
 # What can become of the records of a task. All of these pickle.
 
 

@@ -15,7 +15,24 @@ from tidemill.pyspark.resource.requests import (
 _ids = itertools.count(1)
 
 
-class ResourceProfile:
+class _Requested:
+    """What tasks and executors want."""
+
+    _executors: dict[str, ExecutorResourceRequest]
+    _tasks: dict[str, TaskResourceRequest]
+
+    @property
+    def taskResources(self) -> dict[str, TaskResourceRequest]:
+        """What tasks want."""
+        return self._tasks
+
+    @property
+    def executorResources(self) -> dict[str, ExecutorResourceRequest]:
+        """What executors want."""
+        return self._executors
+
+
+class ResourceProfile(_Requested):
     """Requests that go together. `ResourceProfileBuilder` makes one.
 
     >>> ResourceProfileBuilder().require(TaskResourceRequests().cpus(2)).build.taskResources["cpus"].amount
@@ -36,18 +53,8 @@ class ResourceProfile:
         """A number that no other profile has."""
         return self._id
 
-    @property
-    def taskResources(self) -> dict[str, TaskResourceRequest]:
-        """What tasks want."""
-        return self._tasks
 
-    @property
-    def executorResources(self) -> dict[str, ExecutorResourceRequest]:
-        """What executors want."""
-        return self._executors
-
-
-class ResourceProfileBuilder:
+class ResourceProfileBuilder(_Requested):
     """Gathers requests.
 
     >>> ResourceProfileBuilder().require(ExecutorResourceRequests().cores(2)).executorResources["cores"].amount
@@ -55,8 +62,7 @@ class ResourceProfileBuilder:
     """
 
     def __init__(self) -> None:
-        self._executors: dict[str, ExecutorResourceRequest] = {}
-        self._tasks: dict[str, TaskResourceRequest] = {}
+        self._executors, self._tasks = {}, {}
 
     def require(self, resourceRequest: ExecutorResourceRequests | TaskResourceRequests) -> ResourceProfileBuilder:
         """Adds requests; gives this builder."""
@@ -73,16 +79,6 @@ class ResourceProfileBuilder:
     def clearTaskResourceRequests(self) -> None:
         """Forgets what tasks want."""
         self._tasks.clear()
-
-    @property
-    def taskResources(self) -> dict[str, TaskResourceRequest]:
-        """What tasks want."""
-        return self._tasks
-
-    @property
-    def executorResources(self) -> dict[str, ExecutorResourceRequest]:
-        """What executors want."""
-        return self._executors
 
     @property
     def build(self) -> ResourceProfile:

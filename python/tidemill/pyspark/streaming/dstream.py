@@ -516,14 +516,14 @@ class DStream(Stream[T]):
         """
         function: Callable[..., object] = func
         if takes_time(function):
-            self._output("foreachRDD", lambda time, rdd: function(to_datetime(time), rdd))
+            self._output(lambda time, rdd: function(to_datetime(time), rdd))
         else:
-            self._output("foreachRDD", lambda _, rdd: function(rdd))
+            self._output(lambda _, rdd: function(rdd))
 
     @declares
     def pprint(self, num: int = 10) -> None:
         """Prints the first `num` records of each batch, below its time, and `...` if there are more."""
-        self._output("pprint", output.printing(num))
+        self._output(output.printing(num))
 
     @declares
     def saveAsTextFiles(self, prefix: str, suffix: str | None = None) -> None:
@@ -531,14 +531,14 @@ class DStream(Stream[T]):
         self.map(as_line)._native.save_as_text_files(prefix, suffix or "")
         self._ssc._outputs += 1
 
-    def _output(self, name: str, function: Callable[[int, RDD[Any]], object]) -> None:
+    def _output(self, function: Callable[[int, RDD[Any]], object]) -> None:
         wrap, inside = self._wrap, self._ssc._inside_callback
 
         def run(time: int, rdd: _native.Rdd) -> None:
             with inside():
                 function(time, wrap(rdd))
 
-        self._native.foreach_rdd(run, name)
+        self._native.foreach_rdd(run)
         self._ssc._outputs += 1
 
 
