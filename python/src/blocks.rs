@@ -53,15 +53,9 @@ impl Blocks {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-#[pymethods]
-impl Blocks {
-    fn __iter__(this: Py<Self>) -> Py<Self> {
-        this
-    }
-
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+    /// The next block, as the engine has it.
+    pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Option<Block>> {
         let taken = {
             let mut inner = self.inner();
             if !inner.is_open {
@@ -86,10 +80,18 @@ impl Blocks {
             inner.iterator = Some(iterator);
             next.map_err(|panic| inner.panic = Some(panic))
         });
-        match next {
-            Ok(block) => block.map(|block| block.list(py)).transpose(),
-            Err(()) => Err(TaskFailed::new_err("what comes before this function in its task failed")),
-        }
+        next.map_err(|()| TaskFailed::new_err("what comes before this function in its task failed"))
+    }
+}
+
+#[pymethods]
+impl Blocks {
+    fn __iter__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        self.take(py)?.map(|block| block.list(py)).transpose()
     }
 }
 

@@ -1,6 +1,9 @@
 //! Loops over pairs that run without bytecode.
 
-use crate::hash::{partition_of, portable_hash};
+use crate::{
+    hash::{partition_of, portable_hash},
+    sums::{Sums, with_plain_pair},
+};
 use pyo3::{
     exceptions::PyValueError,
     prelude::*,
@@ -48,17 +51,30 @@ fn parts<'py>(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'p
     }
 }
 
-/// Combines the values of pairs by key.
+/// Combines the values of pairs by key, on top of what is in `combined`.
 #[pyfunction]
+#[pyo3(signature = (blocks, create, merge, combined=None))]
 pub(crate) fn combine_pairs<'py>(
     py: Python<'py>,
     blocks: &Bound<'py, PyAny>,
     create: Option<Bound<'py, PyAny>>,
     merge: Bound<'py, PyAny>,
+    combined: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let (combined, merge) = (PyDict::new(py), Merge::of(&merge)?);
+    let merge = Merge::of(&merge)?;
+    // As long as whole numbers are added by words.
+    let mut sums = (combined.is_none() && create.is_none() && matches!(merge, Merge::Add)).then(Sums::default);
+    let mut combined = combined.unwrap_or_else(|| PyDict::new(py));
     for block in blocks.try_iter()? {
         for pair in block?.cast_into::<PyList>()?.iter() {
+            if let Some(plain) = &mut sums
+                && with_plain_pair(&pair, |word, number| plain.add(word, number)).is_some()
+            {
+                continue;
+            }
+            if let Some(plain) = sums.take() {
+                combined = plain.into_dict(py)?;
+            }
             let (key, value) = parts(&pair)?;
             let value = match (combined.get_item(&key)?, &create) {
                 (Some(before), _) => merge.call(before, value)?,
@@ -68,7 +84,7 @@ pub(crate) fn combine_pairs<'py>(
             combined.set_item(key, value)?;
         }
     }
-    Ok(combined)
+    sums.map_or(Ok(combined), |sums| sums.into_dict(py))
 }
 
 /// Pairs sorted out by the partition of their keys.

@@ -16,6 +16,7 @@ mod receiver;
 mod state;
 mod stream;
 mod streaming;
+mod sums;
 mod value;
 
 use pyo3::prelude::*;
@@ -42,6 +43,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(hash::portable_hash, module)?)?;
     module.add_function(wrap_pyfunction!(by_key::combine_pairs, module)?)?;
     module.add_function(wrap_pyfunction!(by_key::by_partition, module)?)?;
+    module.add_function(wrap_pyfunction!(sums::sum_words, module)?)?;
+    module.add_function(wrap_pyfunction!(sums::counted_seconds, module)?)?;
     module.add_function(wrap_pyfunction!(log::set_log_level, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)
 }

@@ -208,11 +208,24 @@ def portable_hash(value: Any) -> int:
     nor None or a tuple, it is `hash`, which is the same in every process only where that is set."""
 
 def combine_pairs(
-    blocks: Blocks, create: Callable[[Any], Any] | None, merge: Callable[[Any, Any], Any] | str
+    blocks: Blocks,
+    create: Callable[[Any], Any] | None,
+    merge: Callable[[Any, Any], Any] | str,
+    combined: dict[Any, Any] | None = None,
 ) -> dict[Any, Any]:
-    """Combines the values of pairs by key, in a loop without bytecode. `create` of None takes the value as it is.
-    `merge` is called as `merge(combined, value)`, or is "add", "min" or "max": then nothing of Python's is called for
-    int and float."""
+    """Combines the values of pairs by key, in a loop without bytecode, on top of what is in `combined`. `create` of None
+    takes the value as it is. `merge` is called as `merge(combined, value)`, or is "add", "min" or "max": then nothing of
+    Python's is called for int and float."""
+
+def sum_words(
+    blocks: Blocks, number: int, splits: bool, separator: str | None = None
+) -> tuple[dict[str, int], Block | None]:
+    """For each word the sum of `number` over all times it is there: records are words, or are split into them as
+    `str.split(separator)` does it. Ends before the first record that is no plain str, which it gives too, with the
+    records behind it in its block. Lines that were read as text are counted without the interpreter."""
+
+def counted_seconds() -> float:
+    """How many seconds of this thread's processor time `sum_words` spent on records, not on Python's objects."""
 
 def by_partition(pairs: Iterable[tuple[Any, Any]], partitions: int) -> list[tuple[int, Block]]:
     """Pairs sorted out by `portable_hash(key) % partitions`; only partitions that got some."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tidemill import _native
@@ -39,7 +40,17 @@ class Combine:
     merge: Merge | str
 
     def __call__(self, source: Source) -> Iterable[Any]:
-        return _native.combine_pairs(iter(source.blocks()), self.create, self.merge).items()
+        words = _known.words(source.plan.steps) if self.merge == "add" and self.create is None else None
+        if words is None:
+            return _native.combine_pairs(iter(source.blocks()), self.create, self.merge).items()
+        before, known = source.plan.parted(words.steps)
+        blocks = iter(before.through(source.split, source.raw))
+        separator = None if words.split is None else words.split.separator
+        sums, rest = _native.sum_words(blocks, words.number, words.split is not None, separator)
+        if rest is not None:
+            pairs = known.through(source.split, chain([rest], blocks))
+            sums = _native.combine_pairs(iter(pairs), None, self.merge, sums)
+        return sums.items()
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ class Input:
         """Blocks of the records; the blocks themselves where there are no steps."""
         return cut(self.records(split, blocks)) if self.steps else self.blocks(blocks)
 
+    def parted(self, last: int) -> tuple[Input, Input]:
+        """All but the last steps, and those."""
+        first = len(self.steps) - last
+        return Input(self.steps[:first], self.is_frozen), Input(self.steps[first:])
+
 
 @dataclass(frozen=True)
 class Command:

@@ -16,6 +16,7 @@ from typing import Any
 import cloudpickle
 
 import tidemill.pyspark
+from tidemill import _native
 from tidemill.pyspark import _task, _workers
 from tidemill.pyspark.broadcast import Broadcast
 from tidemill.pyspark.files import SparkFiles
@@ -71,11 +72,11 @@ class Worker:
         if isinstance(task, bytes):
             task = self._commands[number] = pickle.loads(task)
         blocks = pickle.loads(inputs)
-        begun = time.perf_counter()
+        begun = time.perf_counter() - _native.counted_seconds()
         outer = _task.Task(task, split)
         with outer:
             result = list(_task.run_task(task, split, *map(iter, blocks)))
-        return result, outer.updates, time.perf_counter() - begun
+        return result, outer.updates, time.perf_counter() - _native.counted_seconds() - begun
 
 
 def _portable(error: BaseException) -> Exception | _workers.WithoutInit:

@@ -78,7 +78,7 @@ pub(crate) use partitioner::PartitionerId;
 pub use partitioner::{HashPartitioner, IntoPartitioner, Partitioner, PartitionerRef};
 pub use range_partitioner::RangePartitioner;
 pub(crate) use session::Session;
-pub(crate) use slots::SlotMap;
+pub use slots::SlotMap;
 pub use task::{BoxError, throw};
 pub(crate) use task::{JobScope, TaskContext};
 pub(crate) use turn::{Lane, Turn};

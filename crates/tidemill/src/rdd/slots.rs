@@ -11,9 +11,21 @@ use std::{
     hint::black_box,
 };
 
-/// Maps keys to slots `0..len` in order of first sight.
+/// Maps keys to slots `0..len` in order of first sight; what belongs to a key lies in a vector of the user's, by slot.
+///
+/// Made for keys that come in chunks of some hundreds: the lookups of a chunk wait for memory together.
+///
+/// # Examples
+/// ```
+/// use tidemill::rdd::SlotMap;
+/// let (mut words, mut sums) = (SlotMap::default(), Vec::new());
+/// for (slot, number) in words.slots_of(vec![("to", 1), ("be", 1), ("to", 1)], |_| sums.push(0)) {
+///     sums[slot as usize] += number;
+/// }
+/// assert_eq!((words.into_keys(), sums), (vec!["to", "be"], vec![2, 1]));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct SlotMap<K> {
+pub struct SlotMap<K> {
     index: KeyIndex,
     /// The key of a free slot is dropped only when the slot is given to another.
     keys: Vec<K>,
@@ -61,11 +73,15 @@ impl<K: Hash + Eq> SlotMap<K> {
         }
     }
 
-    /// The slots of all keys of a chunk, each with what belongs to the key; `added` is told of the slots that are new.
+    /// The slots of all keys of a chunk, each with what belongs to the key; `added` is told of the slots that are new, in
+    /// their order.
     ///
     /// All hashes first, then where each key most likely is, then one comparison each: no step waits for the step
     /// before it, so the processor waits for many cache lines at once.
-    pub(crate) fn slots_of<V>(&mut self, chunk: Vec<(K, V)>, mut added: impl FnMut(u32)) -> Vec<(u32, V)> {
+    ///
+    /// # Panics
+    /// If there are more than 2^32 - 1 keys; if `Hash` or `Eq` of a key does.
+    pub fn slots_of<V>(&mut self, chunk: Vec<(K, V)>, mut added: impl FnMut(u32)) -> Vec<(u32, V)> {
         let hashes: Vec<u64> = chunk.iter().map(|(key, _)| self.state.hash_one(key)).collect();
         let guesses: Vec<u32> = hashes.iter().map(|&hash| self.index.guess(hash)).collect();
         let likely = guesses.into_iter().zip(hashes);
@@ -123,7 +139,7 @@ impl<K> SlotMap<K> {
     }
 
     /// The keys by slot; only for a map from which nothing was removed.
-    pub(crate) fn into_keys(self) -> Vec<K> {
+    pub fn into_keys(self) -> Vec<K> {
         self.keys
     }
 
