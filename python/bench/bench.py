@@ -5,6 +5,7 @@ Every figure is a median after a warm-up. Where the machine is busy the figures 
 
 import itertools
 import json
+import multiprocessing
 import os
 import random
 import statistics
@@ -80,8 +81,31 @@ def word_count(file: str, kind: str, goal: str) -> None:
     row(f"word count, {kind}, words/s", goal, ours=ours, spark=spark, loop=by_hand, **ratios)
 
 
+def heavy(n: int) -> int:
+    return sum(i * i for i in range(10_000 + n))
+
+
+def heavy_part(numbers: range) -> int:
+    return sum(map(heavy, numbers))
+
+
+def scaled_by_hand() -> float:
+    """What two processes of `multiprocessing` gain: what this machine has to give."""
+    parts = [range(begin, begin + 50) for begin in range(0, 400, 50)]
+    one, two = [], []
+    with multiprocessing.Pool(2) as pool:
+        for _ in range(5):
+            begin = time.perf_counter()
+            sum(map(heavy_part, parts))
+            middle = time.perf_counter()
+            sum(pool.map(heavy_part, parts, chunksize=1))
+            one.append(middle - begin)
+            two.append(time.perf_counter() - middle)
+    return median(one) / median(two)
+
+
 def scaling() -> None:
-    figures = {}
+    figures = {"by_hand": scaled_by_hand()}
     for side in SIDES:
         one, two = (median(output(side, "scaling.py", master)) for master in ("local[1]", "local[2]"))
         figures[side] = one / two
