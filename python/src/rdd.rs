@@ -7,7 +7,7 @@ use crate::{
     value::Value,
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyList};
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 use tidemill::{Partitioner, StorageLevel, Text};
 
 /// A function of Python's that is shared by tasks.
@@ -27,6 +27,23 @@ impl Partitioner<u32> for ByNumber {
     }
     fn partition(&self, key: &u32) -> usize {
         *key as usize
+    }
+}
+
+/// How Python has placed the keys of records that the engine does not look into: in how many partitions, and the number
+/// of the function that placed them.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Placement(pub(crate) usize, pub(crate) u64);
+
+impl Partitioner<Block> for Placement {
+    fn partitions(&self) -> usize {
+        self.0
+    }
+    fn partition(&self, _: &Block) -> usize {
+        0
+    }
+    fn same_as(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<Self>() == Some(self)
     }
 }
 
@@ -77,6 +94,18 @@ impl Rdd {
     #[getter]
     fn num_partitions(&self) -> usize {
         self.0.num_partitions()
+    }
+
+    /// The number of the function that placed the keys.
+    #[getter]
+    fn placement(&self) -> Option<u64> {
+        let partitioner = self.0.partitioner::<Block>()?;
+        let partitioner: &dyn Any = &*partitioner;
+        partitioner.downcast_ref::<Placement>().map(|placement| placement.1)
+    }
+
+    fn placed_by(&self, number: u64) -> Self {
+        Self(self.0.with_partitioner::<Block>(Arc::new(Placement(self.0.num_partitions(), number))))
     }
 
     fn map_partitions(&self, f: Py<PyAny>, name: String) -> Self {

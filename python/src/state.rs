@@ -3,7 +3,7 @@
 use crate::{
     block::Block,
     error::in_task,
-    rdd::Function,
+    rdd::{Function, Placement},
     value::{Key, Value},
 };
 use pyo3::{
@@ -14,7 +14,7 @@ use pyo3::{
 };
 use std::{
     any::Any,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tidemill::{DStream, Partitioner, Rdd};
 
@@ -81,8 +81,16 @@ pub(crate) fn pairs_of_rdd(rdd: &Rdd<Block>) -> Rdd<(Key, Value)> {
     rdd.map_partitions(|blocks| pairs_of(blocks))
 }
 
+/// The number of `portable_hash` among the functions that place keys.
+const PORTABLE_HASH: u64 = 0;
+
+/// Blocks of pairs that lie where [`ByPortableHash`] places them.
 pub(crate) fn blocks(pairs: &DStream<(Key, Value)>) -> DStream<Block> {
-    pairs.map_partitions(|pairs| blocks_of(pairs))
+    pairs.transform(|rdd, _| {
+        let blocks = rdd.map_partitions(|pairs| blocks_of(pairs));
+        let placement = Placement(blocks.num_partitions(), PORTABLE_HASH);
+        Ok::<_, tidemill::Error>(blocks.with_partitioner::<Block>(Arc::new(placement)))
+    })
 }
 
 pub(crate) fn blocks_of_values(values: &DStream<Value>) -> DStream<Block> {

@@ -45,6 +45,12 @@ class Rdd:
     def id(self) -> int: ...
     @property
     def num_partitions(self) -> int: ...
+    @property
+    def placement(self) -> int | None:
+        """The number of the function that placed the keys, where that is known."""
+    def placed_by(self, number: int) -> Rdd:
+        """The same dataset, whose keys are said to be placed by the function of this number; 0 is `portable_hash`. A
+        union of datasets with as many partitions, placed by one function, goes partition by partition."""
     def map_partitions(self, f: Callable[[int, Blocks], Iterable[Block]], name: str) -> Rdd:
         """The blocks that `f(partition, blocks)` makes of each partition. `name` is the operation's in errors."""
     def shuffle(self, partitions: int, f: Callable[[int, Blocks], Iterable[tuple[int, Block]]], name: str) -> Rdd:

@@ -177,3 +177,29 @@ def test_sample_by_key(sc: SparkContext) -> None:
 def test_distinct_of_none(sc: SparkContext) -> None:
     assert sc.emptyRDD().distinct().collect() == []
     assert sc.emptyRDD().reduceByKey(max).getNumPartitions() == 0
+
+
+def test_unions_of_what_is_placed_alike(sc: SparkContext) -> None:
+    def pairs() -> RDD[tuple[int, int]]:
+        return sc.parallelize([(n, n) for n in range(4)], 3).partitionBy(2)
+
+    left, right = pairs(), pairs()
+    merged = [[(0, 0), (2, 2), (0, 0), (2, 2)], [(1, 1), (3, 3), (1, 1), (3, 3)]]
+    assert left.union(right).glom().collect() == merged
+    assert left.union(right).partitioner == left.partitioner
+    assert sc.union([left, right]).glom().collect() == merged
+    assert sc.union([left, right]).partitioner is None
+    # The engine still knows.
+    assert sc.union([left, right]).union(left).getNumPartitions() == 2
+    assert left.union(sc.emptyRDD()).getNumPartitions() == 2
+    assert left.mapPartitions(lambda it: it, True).union(right.cache()).getNumPartitions() == 2
+    ranges = left.sortByKey(numPartitions=2)
+    assert ranges.union(ranges).getNumPartitions() == 2
+    assert left.join(right).getNumPartitions() == 2
+
+
+def test_unions_of_what_is_not(sc: SparkContext) -> None:
+    left = sc.parallelize([(n, n) for n in range(4)], 3).partitionBy(2)
+    for other in (left.partitionBy(3), left.partitionBy(2, lambda key: key // 2), left.map(lambda pair: pair)):
+        assert left.union(other).getNumPartitions() == 2 + other.getNumPartitions()
+        assert left.union(other).partitioner is None

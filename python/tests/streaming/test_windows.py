@@ -119,3 +119,47 @@ def test_streams_of_different_slides_have_no_union(stream: StreamTest) -> None:
     with pytest.raises(ValueError, match="same slide duration"):
         stream.ssc.union(a, b)
     assert (a._slideDuration, b._slideDuration, b.map(str)._slideDuration) == (1.0, 2.0, 2.0)
+
+
+def partitions(test: StreamTest, make: Any, *batches: list[Any]) -> list[list[Any]]:
+    """The partitions of each batch of what `make` makes of a stream."""
+    source = test.input(1)
+    seen: list[list[Any]] = []
+    make(source).foreachRDD(lambda rdd: seen.append(rdd.glom().collect()))
+    for batch in batches:
+        source.push(*batch)
+        test.tick()
+    return seen
+
+
+SUMS = ([(0, 1), (1, 2), (0, 3)], [(0, 5)])
+MERGED = [[(0, 4), (0, 5)], [(1, 2)]]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda sums: sums.window(2),
+        lambda sums: sums.mapValues(lambda n: n).filter(lambda _: True).window(2),
+        lambda sums: sums.union(sums.filter(lambda pair: False)).window(2),
+        lambda sums: sums.window(1).window(2),
+        lambda sums: sums.transformWith(lambda a, b: a.union(b), sums.filter(lambda _: False)).window(2),
+    ],
+    ids=["window", "kept", "union", "windows", "transformWith"],
+)
+def test_what_is_placed_alike_is_merged(stream: StreamTest, make: Any) -> None:
+    seen = partitions(stream, lambda s: make(s.reduceByKey(operator.add, 2)), *SUMS)
+    assert seen == [[[(0, 4)], [(1, 2)]], MERGED]
+
+
+def test_states_are_merged_with_what_is_placed_alike(stream: StreamTest) -> None:
+    def both(pairs: Any) -> Any:
+        states = pairs.updateStateByKey(lambda new, old: sum(new) + (old or 0), 2)
+        return states.union(pairs.reduceByKey(operator.add, 2))
+
+    assert partitions(stream, both, *SUMS)[1] == [[(0, 9), (0, 5)], [(1, 2)]]
+
+
+def test_what_a_map_may_have_changed_is_not_merged(stream: StreamTest) -> None:
+    seen = partitions(stream, lambda s: s.reduceByKey(operator.add, 2).map(lambda pair: pair).window(2), *SUMS)
+    assert seen[1] == [[(0, 4)], [(1, 2)], [(0, 5)], []]

@@ -114,11 +114,21 @@ class Dataset(Generic[T_co]):
 
     @property
     def _native(self) -> engine.Rdd:
-        """The engine's dataset with plain records: for what takes several datasets, and for streams."""
+        """The engine's dataset with plain records, and with how they are placed: for what takes several datasets, and
+        for streams."""
         native, is_frozen = self._raw()
-        if not is_frozen:
-            return native
-        return self._mapped(native, _task.Input((), True), _task.to_blocks)
+        if is_frozen:
+            native = self._mapped(native, _task.Input((), True), _task.to_blocks)
+        placement = self._placement
+        return native if placement is None else native.placed_by(placement)
+
+    @property
+    def _placement(self) -> int | None:
+        """The number of the function that placed the keys. The engine knows it of more RDDs than have a `partitioner`,
+        as Spark's JVM does: of unions and of the batches of streams."""
+        if self.partitioner is not None:
+            return self.partitioner.placement
+        return self._computed().placement
 
     def _command(self, finish: Callable[..., Any], *plans: _task.Input) -> _task.Command:
         """Makes a command after a look at what its functions take along."""

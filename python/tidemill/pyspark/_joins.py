@@ -233,12 +233,10 @@ class Joins(Dataset[T_co]):
 
 def _default_partitions(rdds: list[RDD[Any]]) -> int:
     """How many partitions the union of these RDDs would be reduced to."""
-    ctx, partitioner = rdds[0].ctx, rdds[0].partitioner
+    ctx = rdds[0].ctx
     if ctx._conf.contains("spark.default.parallelism"):
         return ctx.defaultParallelism
-    if partitioner is not None and all(rdd.partitioner == partitioner for rdd in rdds):
-        return partitioner.numPartitions
-    return sum(rdd.getNumPartitions() for rdd in rdds)
+    return ctx.union(rdds).getNumPartitions()
 
 
 def _together(

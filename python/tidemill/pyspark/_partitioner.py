@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain, repeat
+from functools import cached_property, partial
+from itertools import chain, count, repeat
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from tidemill import _native
 from tidemill.pyspark._ops import Block, first
@@ -25,6 +26,25 @@ def portable_hash(x: Any) -> int:
     return _native.portable_hash(x)
 
 
+class Numbers:
+    """Numbers of functions that place keys, under which the engine tells them apart; 0 is `portable_hash`."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Callable[[Any], int], int] = WeakKeyDictionary()
+        self._known[portable_hash] = 0
+        self._next = count(1)
+
+    def of(self, function: Callable[[Any], int]) -> int:
+        try:
+            return self._known.setdefault(function, next(self._next))
+        except TypeError:
+            # One that nothing can be noted about is like no other.
+            return next(self._next)
+
+
+_numbers = Numbers()
+
+
 class Partitioner:
     """Places a key in one of `numPartitions` partitions, by the remainder of `partitionFunc(key)`.
 
@@ -35,6 +55,11 @@ class Partitioner:
     def __init__(self, numPartitions: int, partitionFunc: Callable[[Any], int]) -> None:
         self.numPartitions = numPartitions
         self.partitionFunc = partitionFunc
+
+    @cached_property
+    def placement(self) -> int:
+        """The number of the function."""
+        return _numbers.of(self.partitionFunc)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -86,6 +111,11 @@ class RangeRoute:
     bounds: list[Any]
     key: Callable[[Any], Any] | None
     is_ascending: bool
+
+    def place(self, key: Any) -> int:
+        """The partition of a key."""
+        place = bisect_left(self.bounds, key if self.key is None else self.key(key))
+        return place if self.is_ascending else len(self.bounds) - place
 
     def __call__(self, split: int, source: Source) -> Routed:
         last = len(self.bounds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tidemill.pyspark import _ops
 from tidemill.pyspark._dataset import Dataset
 from tidemill.pyspark._ops import Step
-from tidemill.pyspark._partitioner import RangeRoute, portable_hash
+from tidemill.pyspark._partitioner import Partitioner, RangeRoute, portable_hash
 
 if TYPE_CHECKING:
     from tidemill.pyspark.rdd import RDD
@@ -96,6 +96,7 @@ class Sorting(Dataset[T_co]):
         bounds = _bounds(ours, number, partitions, keyfunc)
         route = RangeRoute(bounds, None if keyfunc is _same else keyfunc, bool(ascending))
         moved = ours._shuffled(partitions, route, "sortByKey")
+        moved.partitioner = Partitioner(partitions, route.place)
         return moved._then(sort, True)
 
     def repartitionAndSortWithinPartitions(

@@ -232,7 +232,8 @@ class Sources:
         return paths._then(Step("pickleFile", _ops.lift_flat_map, _read_pickles))
 
     def union(self, rdds: list[RDD[T]]) -> RDD[T]:
-        """The records of all these RDDs, partition after partition. Raises IndexError if there are none.
+        """The records of all these RDDs: their partitions one after another, or, where all have the same partitioner,
+        partition by partition. Raises IndexError if there are none.
 
         >>> from tidemill.pyspark import SparkContext
         >>> with SparkContext("local[1]", "doc") as sc:
@@ -240,11 +241,4 @@ class Sources:
         [0, 1, 0]
         """
         first, *others = rdds or [rdds[0]]
-        if not others:
-            return first._new(lambda: first._native, "UnionRDD")
-        if all(rdd.partitioner is not None and rdd.partitioner == first.partitioner for rdd in rdds):
-            united: RDD[T] = first
-            for other in others:
-                united = united.union(other)
-            return united
         return first._new(lambda: self._engine.union([rdd._native for rdd in rdds]), "UnionRDD", *others)

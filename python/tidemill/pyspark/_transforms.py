@@ -82,10 +82,6 @@ def _zip_records(left: Records, right: Records) -> Records:
         raise PySparkValueError("Can only zip with RDD which has the same number of elements in each partition")
 
 
-def _concatenated(split: int, left: Source, right: Source) -> Iterable[Block]:
-    return chain(left.blocks(), right.blocks())
-
-
 @dataclass(frozen=True)
 class Pipe:
     """Writes records as lines to a program and gives the lines that it writes."""
@@ -264,13 +260,9 @@ class Transforms(Dataset[T_co]):
         ...     sc.parallelize([1, 1]).union(sc.parallelize([1])).collect()
         [1, 1, 1]
         """
-        united: RDD[Any]
-        if self.partitioner is not None and self.partitioner == other.partitioner:
-            united = self._zipped(other, _concatenated, "union")
+        united: RDD[Any] = self.ctx.union([self._as_rdd(), other._as_rdd()])
+        if self.partitioner == other.partitioner:
             united.partitioner = self.partitioner
-            return united
-        ours, theirs = self._as_rdd(), other._as_rdd()
-        united = self._new(lambda: self.ctx._engine.union([ours._native, theirs._native]), "UnionRDD", other)
         return united
 
     def __add__(self: Dataset[T], other: Dataset[U]) -> RDD[T | U]:

@@ -241,6 +241,12 @@ class PipelinedRDD(RDD[U]):
         self.is_barrier = prev.is_barrier
         self.partitioner = prev.partitioner if keeps_partitioning else None
 
+    @property
+    def _placement(self) -> int | None:
+        if self.partitioner is not None or not self.preservesPartitioning:
+            return super()._placement
+        return self.prev._placement
+
     def getNumPartitions(self) -> int:
         """How many partitions there are."""
         assert self._base is not None, "a pipelined RDD has a base"

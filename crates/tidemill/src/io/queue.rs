@@ -173,7 +173,8 @@ impl<T: Data> Input<T> for QueueInput<T> {
         Ok(match picked.len() {
             0 => self.nothing(session),
             1 => picked.remove(0),
-            _ => Rdd::union_of(session, self.site, picked),
+            // One after another, however their keys are placed, as in Spark.
+            _ => Rdd::chained(session, self.site, picked),
         })
     }
 

@@ -44,6 +44,7 @@ mod join;
 mod narrow;
 mod pairs;
 mod pipe;
+mod placed;
 mod placing;
 mod range_partitioner;
 mod relocate;

@@ -1,8 +1,9 @@
-//! The partitions of several datasets, one after another.
+//! The partitions of several datasets, one after another; partition by partition where keys are placed alike.
 
 use super::{
     chunk::Chunks,
     node::{Lineage, Parent, Rdd, RddNode, Site},
+    partitioner::PartitionerId,
     session::Session,
     task::TaskContext,
 };
@@ -70,12 +71,58 @@ impl<T: Data> RddNode<T> for Union<T> {
     }
 }
 
+/// Datasets that an equal partitioner placed: each partition has the records of that partition of all.
+struct Merged<T> {
+    members: Vec<Rdd<T>>,
+    partitioner: PartitionerId,
+}
+
+impl<T: Data> Merged<T> {
+    fn of(members: &[Rdd<T>]) -> Option<Self> {
+        let partitioner = members.first()?.partitioner_id()?;
+        let alike = members.iter().all(|member| member.partitioner_id().as_ref() == Some(&partitioner));
+        alike.then(|| Self { members: members.to_vec(), partitioner })
+    }
+}
+
+impl<T: Data> Lineage for Merged<T> {
+    fn partitions(&self) -> usize {
+        self.members[0].num_partitions()
+    }
+    fn parents(&self) -> Vec<Parent> {
+        self.members.iter().map(Rdd::as_parent).collect()
+    }
+    fn is_one_to_one(&self) -> bool {
+        true
+    }
+    fn partitioner(&self) -> Option<PartitionerId> {
+        Some(self.partitioner.clone())
+    }
+}
+
+impl<T: Data> RddNode<T> for Merged<T> {
+    fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
+        Box::new(self.members.iter().flat_map(move |member| member.chunks(partition, task)))
+    }
+}
+
 impl<T: Data> Rdd<T> {
-    pub(crate) fn union_of(session: &Arc<Session>, site: Site, rdds: Vec<Rdd<T>>) -> Rdd<T> {
+    /// The union by Scala's rule, in which members without partitions do not count.
+    pub(crate) fn union_of(session: &Arc<Session>, site: Site, mut rdds: Vec<Rdd<T>>) -> Rdd<T> {
+        rdds.retain(|rdd| rdd.num_partitions() > 0);
+        match Merged::of(&rdds) {
+            Some(merged) => Rdd::from_node(session, site, merged),
+            None => Rdd::chained(session, site, rdds),
+        }
+    }
+
+    /// The partitions of all, one dataset after another.
+    pub(crate) fn chained(session: &Arc<Session>, site: Site, rdds: Vec<Rdd<T>>) -> Rdd<T> {
         Rdd::from_node(session, site, Union::of(session, site, rdds))
     }
 
-    /// The partitions of this dataset and then those of `other`; duplicates stay.
+    /// The partitions of this dataset and then those of `other`; duplicates stay. Two datasets that an equal partitioner
+    /// placed give one with that partitioner, partition by partition.
     ///
     /// # Examples
     /// ```
@@ -89,7 +136,8 @@ impl<T: Data> Rdd<T> {
         Rdd::union_of(self.session(), Site::here("union"), vec![self.clone(), other.clone()])
     }
 
-    /// The partitions of all of `rdds`, one dataset after another.
+    /// The partitions of all of `rdds`, one dataset after another; as with [`union`](Self::union) where an equal
+    /// partitioner placed them all.
     ///
     /// # Errors
     /// If `rdds` is empty.

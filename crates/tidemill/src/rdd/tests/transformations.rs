@@ -281,3 +281,19 @@ fn failing_pipes() {
     assert!(broken.collect().unwrap_err().to_string().contains("five"));
     assert_eq!(numbers.count().unwrap(), 10);
 }
+
+#[test]
+fn what_an_equal_partitioner_placed_is_united_partition_by_partition() {
+    let sc = Context::local(2);
+    let pairs = |from: i64| sc.range(from, from + 4, 1, 3).map(|n| (n % 4, n)).partition_by(2);
+    let (left, right) = (pairs(0), pairs(4));
+    let merged: Vec<_> = parts(&left).into_iter().zip(parts(&right)).map(|(a, b)| [a, b].concat()).collect();
+    let nothing = sc.empty();
+    assert_eq!(parts(&left.union(&right)), merged);
+    assert_eq!(parts(&Rdd::union_all(&[left.clone(), nothing.clone(), right.clone()]).unwrap()), merged);
+    assert!(left.union(&nothing).partitioner::<i64>().is_some(), "what has no partitions does not count");
+    assert_eq!(left.union(&pairs(4).partition_by(3)).num_partitions(), 5);
+    assert_eq!(left.union(&right.map(|pair| pair)).num_partitions(), 4);
+    let ids = |rdd: &Rdd<(i64, i64)>| parts(&rdd.reduce_by_key_into(2, |a, b| a + b));
+    assert_eq!(ids(&left.union(&right)), ids(&left.union(&right).map(|pair| pair)));
+}
