@@ -1,5 +1,6 @@
 """What is left when a stream is stopped."""
 
+import threading
 import time
 
 import pytest
@@ -7,6 +8,15 @@ import pytest
 from tidemill.pyspark import RDD, SparkContext
 from tidemill.pyspark.streaming import StreamingContext, StreamingListener
 from tidemill.pyspark.streaming.listener import BatchEvent
+
+
+def assert_that_both_stop(streaming: StreamingContext) -> None:
+    assert streaming.awaitTerminationOrTimeout(10)
+    # Its context is stopped next, on a thread of its own.
+    for thread in threading.enumerate():
+        if thread.name == "tidemill-stop-context":
+            thread.join(10)
+    assert SparkContext._active_spark_context is None
 
 
 @pytest.mark.parametrize("graceful", [True, False])
@@ -34,7 +44,7 @@ def test_from_a_listener_the_stop_only_begins(graceful: bool) -> None:
     streaming.addStreamingListener(Stopping())
     streaming.queueStream([[1]], default=[2]).foreachRDD(slow)
     streaming.start()
-    assert streaming.awaitTerminationOrTimeout(10)
+    assert_that_both_stop(streaming)
 
 
 def test_from_a_transformation_the_stop_only_begins() -> None:
@@ -46,4 +56,4 @@ def test_from_a_transformation_the_stop_only_begins() -> None:
 
     streaming.queueStream([[1]], default=[2]).transform(stopping).foreachRDD(lambda rdd: rdd.count())
     streaming.start()
-    assert streaming.awaitTerminationOrTimeout(10)
+    assert_that_both_stop(streaming)
