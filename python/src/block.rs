@@ -1,6 +1,6 @@
 //! A list of records: what the engine moves.
 
-use crate::error::in_task;
+use crate::error::{in_task, interpreted};
 use pyo3::{
     prelude::*,
     sync::PyOnceLock,
@@ -36,7 +36,7 @@ impl Block {
     /// How many records it has.
     pub(crate) fn records(&self) -> usize {
         match self {
-            Self::List(list) => Python::attach(|py| list.bind(py).len()),
+            Self::List(list) => in_task(|py| Ok(list.bind(py).len())),
             Self::Lines(lines) => lines.len(),
         }
     }
@@ -88,8 +88,8 @@ impl Serialize for Block {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let stored = match self {
             Self::List(list) => {
-                let bytes = Python::attach(|py| pickled(py, list.bind(py)));
-                Stored::Pickled(serde_bytes::ByteBuf::from(bytes.map_err(ser::Error::custom)?))
+                let bytes = interpreted(|py| pickled(py, list.bind(py))).map_err(ser::Error::custom)?;
+                Stored::Pickled(serde_bytes::ByteBuf::from(bytes))
             }
             Self::Lines(lines) => Stored::Lines(lines.to_vec()),
         };
@@ -101,11 +101,9 @@ impl<'de> Deserialize<'de> for Block {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Stored::deserialize(deserializer)? {
             Stored::Lines(lines) => Ok(Self::Lines(Arc::new(lines))),
-            Stored::Pickled(bytes) => Python::attach(|py| {
-                let list = unpickled(py, &bytes)?.cast_into::<PyList>()?;
-                Ok(Self::of(list))
-            })
-            .map_err(|error: PyErr| de::Error::custom(error)),
+            Stored::Pickled(bytes) => {
+                interpreted(|py| Ok(Self::of(unpickled(py, &bytes)?.cast_into::<PyList>()?))).map_err(de::Error::custom)
+            }
         }
     }
 }

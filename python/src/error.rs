@@ -53,9 +53,22 @@ fn place_of(py: Python<'_>, error: &Error, exception: &PyErr) -> String {
     }
 }
 
+/// What Python makes with the interpreter; an error if that ends, for then threads of the engine must not enter it.
+pub(crate) fn attached<R>(f: impl for<'py> FnOnce(Python<'py>) -> R) -> tidemill::Result<R> {
+    Python::try_attach(f).ok_or_else(|| Error::closed("the interpreter ends"))
+}
+
 /// What Python makes with the interpreter, or the end of the task with its exception.
 pub(crate) fn in_task<R>(f: impl for<'py> FnOnce(Python<'py>) -> PyResult<R>) -> R {
-    Python::attach(f).unwrap_or_else(|exception| tidemill::throw(exception))
+    match attached(f) {
+        Ok(made) => made.unwrap_or_else(|exception| tidemill::throw(exception)),
+        Err(error) => tidemill::throw(error),
+    }
+}
+
+/// What Python makes with the interpreter outside of a task, or what it raised.
+pub(crate) fn interpreted<R>(f: impl for<'py> FnOnce(Python<'py>) -> PyResult<R>) -> tidemill::Result<R> {
+    attached(f)?.map_err(of_python)
 }
 
 /// What the engine gives, or its error as an exception; the interpreter is free meanwhile.
@@ -73,6 +86,6 @@ pub(crate) fn declared<R: Send>(py: Python<'_>, f: impl FnOnce() -> R + Send) ->
 }
 
 /// The error of a batch in which Python's function raised.
-pub(crate) fn of_python(exception: PyErr) -> Error {
+fn of_python(exception: PyErr) -> Error {
     Error::user(exception.to_string()).with_source(exception)
 }

@@ -1,7 +1,7 @@
 //! Receivers whose loop is a function of Python's.
 
 use crate::{
-    error::{detached, of_python},
+    error::{detached, interpreted},
     rdd::Function,
     value::Value,
 };
@@ -44,8 +44,7 @@ impl Receiver for OfPython {
 
     fn run(&mut self, link: &ReceiverLink<Value>) -> tidemill::Result<Ending> {
         let store = link.clone();
-        let outcome = Python::try_attach(|py| self.run.bind(py).call1((Store(store),)).map(drop));
-        outcome.ok_or_else(|| tidemill::Error::closed("the interpreter ends"))?.map_err(of_python)?;
+        interpreted(|py| self.run.bind(py).call1((Store(store),)).map(drop))?;
         Ok(Ending::Stop("its function returned".into()))
     }
 }

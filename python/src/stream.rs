@@ -2,7 +2,7 @@
 
 use crate::{
     block::Block,
-    error::{declared, detached, of_python},
+    error::{declared, detached, interpreted},
     rdd::{Function, Rdd, storage_level, texts_of},
     state::{self, ByPortableHash, Merge},
     value::{Key, Value},
@@ -20,14 +20,13 @@ pub(crate) fn made_rdd<A>(f: &Function, arguments: A) -> tidemill::Result<Option
 where
     A: for<'py> pyo3::call::PyCallArgs<'py>,
 {
-    Python::attach(|py| {
+    interpreted(|py| {
         let made = f.bind(py).call1(arguments)?;
         if made.is_none() {
             return Ok(None);
         }
         Ok(Some(made.cast::<Rdd>()?.get().0.clone()))
     })
-    .map_err(of_python)
 }
 
 fn windows(window_ms: u64, slide_ms: Option<u64>) -> (Duration, Option<Duration>) {
@@ -58,9 +57,7 @@ impl DStream {
     fn foreach_rdd(&self, py: Python<'_>, f: Py<PyAny>) -> PyResult<()> {
         let f = Arc::new(f);
         declared(py, || {
-            self.0.foreach_rdd(move |rdd, time| {
-                Python::attach(|py| f.bind(py).call1((time.as_ms(), Rdd(rdd))).map(drop)).map_err(of_python)
-            });
+            self.0.foreach_rdd(move |rdd, time| interpreted(|py| f.bind(py).call1((time.as_ms(), Rdd(rdd))).map(drop)));
         })
     }
 

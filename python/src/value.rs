@@ -3,7 +3,7 @@
 
 use crate::{
     block::{pickled, unpickled},
-    error::in_task,
+    error::{in_task, interpreted},
     hash,
 };
 use pyo3::{
@@ -179,7 +179,7 @@ enum Stored {
 }
 
 impl Value {
-    fn stored(&self) -> PyResult<Stored> {
+    fn stored(&self) -> tidemill::Result<Stored> {
         Ok(match self {
             Self::None => Stored::None,
             Self::Bool(truth) => Stored::Bool(*truth),
@@ -189,7 +189,7 @@ impl Value {
             Self::Bytes(bytes) => Stored::Bytes(serde_bytes::ByteBuf::from(bytes.to_vec())),
             Self::Tuple(parts) => Stored::Tuple(parts.to_vec()),
             Self::Object(object) => {
-                let bytes = Python::attach(|py| pickled(py, object.bind(py)))?;
+                let bytes = interpreted(|py| pickled(py, object.bind(py)))?;
                 Stored::Pickled(serde_bytes::ByteBuf::from(bytes))
             }
         })
@@ -213,7 +213,7 @@ impl<'de> Deserialize<'de> for Value {
             Stored::Bytes(bytes) => Self::Bytes(bytes.into_vec().into()),
             Stored::Tuple(parts) => Self::Tuple(parts.into()),
             Stored::Pickled(bytes) => {
-                let object = Python::attach(|py| unpickled(py, &bytes).map(Bound::unbind));
+                let object = interpreted(|py| unpickled(py, &bytes).map(Bound::unbind));
                 Self::Object(Arc::new(object.map_err(de::Error::custom)?))
             }
         })
