@@ -1,5 +1,6 @@
 //! Errors on their way between the engine and Python: a user's exception comes back as the object that was raised.
 
+use crate::interrupt;
 use pyo3::{
     exceptions::{PyOSError, PyRuntimeError, PyValueError},
     prelude::*,
@@ -73,7 +74,7 @@ pub(crate) fn interpreted<R>(f: impl for<'py> FnOnce(Python<'py>) -> PyResult<R>
 
 /// What the engine gives, or its error as an exception; the interpreter is free meanwhile.
 pub(crate) fn detached<R: Send>(py: Python<'_>, f: impl FnOnce() -> tidemill::Result<R> + Send) -> PyResult<R> {
-    py.detach(f).map_err(|error| raised(py, &error))
+    py.detach(|| interrupt::of_this_thread(f)).map_err(|error| raised(py, &error))
 }
 
 /// What a declaration gives; the engine panics where one is wrong, which becomes a `ValueError`.

@@ -9,6 +9,7 @@ mod by_key;
 mod context;
 mod error;
 mod hash;
+mod interrupt;
 mod listener;
 mod log;
 mod rdd;
@@ -45,6 +46,9 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(by_key::by_partition, module)?)?;
     module.add_function(wrap_pyfunction!(sums::sum_words, module)?)?;
     module.add_function(wrap_pyfunction!(sums::counted_seconds, module)?)?;
+    module.add_class::<interrupt::Interrupt>()?;
+    module.add_function(wrap_pyfunction!(interrupt::interrupt_jobs, module)?)?;
+    module.add_function(wrap_pyfunction!(interrupt::task_interrupt, module)?)?;
     module.add_function(wrap_pyfunction!(log::set_log_level, module)?)?;
     module.add_function(wrap_pyfunction!(cli, module)?)
 }

@@ -86,6 +86,20 @@ class Rdd:
         None, "gzip", "bzip2" or "zstd"."""
 
 @final
+class Interrupt:
+    """Ends jobs once it is set."""
+
+    def __new__(cls) -> Interrupt: ...
+    def set(self) -> None: ...
+    def is_set(self) -> bool: ...
+
+def interrupt_jobs(interrupt: Interrupt | None) -> None:
+    """From now on the jobs of this thread end with an error when this is set, between two blocks; None: they do not."""
+
+def task_interrupt() -> Interrupt | None:
+    """What ends the task that this thread runs, if something can."""
+
+@final
 class ManualClock:
     """A clock that stands still until it is told to move."""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tidemill import _native
 from tidemill.pyspark import taskcontext
+from tidemill.pyspark._cancel import Cancellation
+from tidemill.pyspark.errors import SparkRuntimeException
 from tidemill.pyspark.status import SparkJobInfo, StatusTracker
 
 if TYPE_CHECKING:
@@ -36,25 +39,31 @@ class Jobs:
         self._properties = _Properties()
         self._rdd_ids, self._job_ids = itertools.count(), itertools.count()
         self._known_jobs: OrderedDict[int, tuple[str | None, SparkJobInfo]] = OrderedDict()
-        self._active_jobs: deque[int] = deque()
+        self._active_jobs: dict[int, Cancellation] = {}
 
     def _next_rdd_id(self) -> int:
         return next(self._rdd_ids)
 
     @contextmanager
     def _job(self, command: Command) -> Iterator[None]:
-        """Notes that a job runs, and how it ended."""
+        """Notes that a job runs, and how it ended. Raises SparkRuntimeException if it was cancelled."""
         job, group = next(self._job_ids), self._properties.of_thread.get(GROUP)
-        stages = [command.stage]
+        stages, cancellation = [command.stage], Cancellation(dict(self._properties.of_thread))
         taskcontext._set_properties(self._properties.of_thread)
         self._note(job, group, SparkJobInfo(job, stages, "RUNNING"))
-        self._active_jobs.append(job)
+        self._active_jobs[job] = cancellation
         status = "FAILED"
+        _native.interrupt_jobs(cancellation.interrupt)
         try:
             yield
             status = "SUCCEEDED"
+        except BaseException:
+            if cancellation.reason is None:
+                raise
+            raise SparkRuntimeException(f"Job {job} cancelled {cancellation.reason}") from None
         finally:
-            self._active_jobs.remove(job)
+            _native.interrupt_jobs(None)
+            del self._active_jobs[job]
             self._note(job, group, SparkJobInfo(job, stages, status))
 
     def _note(self, job: int, group: str | None, info: SparkJobInfo) -> None:
@@ -96,7 +105,7 @@ class Jobs:
         return self._properties.of_thread.get(key)
 
     def setJobGroup(self, groupId: str, description: str, interruptOnCancel: bool = False) -> None:
-        """Gives the jobs of this thread a group, which `statusTracker` knows.
+        """Gives the jobs of this thread a group, which `statusTracker` knows and `cancelJobGroup` ends.
 
         >>> from tidemill.pyspark import SparkContext
         >>> with SparkContext("local[1]", "doc") as sc:
@@ -120,7 +129,7 @@ class Jobs:
         self.setLocalProperty(DESCRIPTION, value)
 
     def setInterruptOnCancel(self, interruptOnCancel: bool) -> None:
-        """Notes whether cancelled jobs of this thread are to be interrupted.
+        """Accepted: tasks of cancelled jobs are interrupted in any case.
 
         >>> from tidemill.pyspark import SparkContext
         >>> with SparkContext("local[1]", "doc") as sc:
@@ -173,14 +182,34 @@ class Jobs:
     def _set_tags(self, tags: set[str]) -> None:
         self.setLocalProperty(TAGS, ",".join(sorted(tags)) or None)
 
+    def _cancel(self, reason: str, is_meant: Callable[[dict[str, str]], bool] = lambda properties: True) -> None:
+        for cancellation in list(self._active_jobs.values()):
+            if is_meant(cancellation.properties):
+                cancellation.cancel(reason)
+
     def cancelJobGroup(self, groupId: str) -> None:
-        """Accepted; a job that runs is not cancelled."""
+        """Ends the jobs that run in the group: their actions raise an error that says so.
+
+        >>> from tidemill.pyspark import SparkContext
+        >>> with SparkContext("local[1]", "doc") as sc:
+        ...     sc.setJobGroup("endless", "never done")
+        ...     threading.Timer(0.2, sc.cancelJobGroup, ["endless"]).start()
+        ...     sc.range(1).flatMap(lambda _: itertools.count()).count()
+        Traceback (most recent call last):
+            ...
+        tidemill.pyspark.errors.SparkRuntimeException: Job 0 cancelled part of cancelled job group endless
+        """
+        reason = f"part of cancelled job group {groupId}"
+        self._cancel(reason, lambda properties: properties.get(GROUP) == groupId)
 
     def cancelJobsWithTag(self, tag: str) -> None:
-        """Accepted; a job that runs is not cancelled."""
+        """Ends the jobs that run with the tag."""
+        reason = f"part of cancelled job tag {tag}"
+        self._cancel(reason, lambda properties: tag in properties.get(TAGS, "").split(","))
 
     def cancelAllJobs(self) -> None:
-        """Accepted; a job that runs is not cancelled."""
+        """Ends all jobs that run."""
+        self._cancel("as part of cancellation of all jobs")
 
     def statusTracker(self) -> StatusTracker:
         """What is known of jobs.

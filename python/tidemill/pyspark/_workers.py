@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from tidemill import _native
-from tidemill.pyspark import _captures, _task, accumulators, broadcast
+from tidemill.pyspark import _cancel, _captures, _task, accumulators, broadcast
 from tidemill.pyspark.files import SparkFiles
 from tidemill.pyspark.taskcontext import TaskContext
 
@@ -241,6 +241,7 @@ class Workers:
         self, kind: tuple[Any, ...], command: _task.Command, split: int, inputs: tuple[Iterable[Any], ...]
     ) -> list[Any]:
         lists = tuple(list(blocks) for blocks in inputs)
+        _cancel.leave_home()
         self._start()
         begun = time.perf_counter()
         number, pickled, broadcasts = self._command(command)
@@ -248,7 +249,8 @@ class Workers:
         worker = self._idle.get()
         waited = time.perf_counter()
         try:
-            answer = worker.run(request)
+            with _cancel.at_worker(worker.process):
+                answer = worker.run(request)
         except BaseException:
             self._replace(worker)
             raise
@@ -345,9 +347,11 @@ def end() -> None:
 def run_task(command: _task.Command, split: int, *inputs: Iterable[Any]) -> Iterator[Any]:
     """Runs a task, in this process or in a worker: gives what `_task.run_task` gives."""
     workers = _workers
-    if workers is None:
-        return _task.run_task(command, split, *inputs)
-    return workers.run(command, split, inputs)
+    with _cancel.watched():
+        if workers is None:
+            yield from _task.run_task(command, split, *inputs)
+        else:
+            yield from workers.run(command, split, inputs)
 
 
 def run_for_result(command: _task.Command, split: int, *inputs: Iterable[Any]) -> Any:

@@ -206,6 +206,7 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
                 SparkContext._active_spark_context = None
         if engine is not None:
             self._stop_streaming()
+            self._cancel("because SparkContext was shut down")
             engine.stop()
             _workers.end()
             self._stop_shipping()

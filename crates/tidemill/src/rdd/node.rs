@@ -230,6 +230,14 @@ impl<T> fmt::Debug for Rdd<T> {
 
 impl<T: Data> RddCore<T> {
     fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
+        let chunks = self.compute_all(partition, task);
+        if task.interrupt.is_none() {
+            return chunks;
+        }
+        Box::new(chunks.inspect(|_| task.look_for_interrupt()))
+    }
+
+    fn compute_all<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
         if !task.puts_aside() {
             return self.node.compute(partition, task);
         }

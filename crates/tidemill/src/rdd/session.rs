@@ -5,6 +5,7 @@ use super::{
     aside::Batches,
     at_work::AtWork,
     checkpoint::RddDirectory,
+    interrupt,
     job::JobRunner,
     spill::SpillFolder,
     task::{JobScope, Tracking},
@@ -89,6 +90,7 @@ impl Session {
         Tracking {
             letters: dead_letters.for_job(Session::scope().batch_time),
             at_work: at_work.is_watched().then(|| at_work.clone()),
+            interrupt: interrupt::of_jobs(),
         }
     }
 

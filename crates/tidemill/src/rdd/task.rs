@@ -6,7 +6,7 @@ use super::{
     at_work::{AtWork, TaskAtWork},
     node::Site,
 };
-use crate::base::{Error, Time};
+use crate::base::{Error, Interrupt, Time};
 use std::{
     any::Any,
     cell::Cell,
@@ -32,25 +32,29 @@ pub(crate) struct TaskContext {
     letters: Option<Arc<JobLetters>>,
     /// What says which operator is at work, if that is watched.
     at_work: Option<Arc<TaskAtWork>>,
+    /// What ends its job early, if something can.
+    pub(super) interrupt: Option<Interrupt>,
 }
 
-/// What a job keeps of its tasks beside their results, as the context asks for it.
+/// What a job has to do with its tasks beside their results, as the context asks for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracking {
     pub(crate) letters: Option<Arc<JobLetters>>,
     pub(crate) at_work: Option<Arc<AtWork>>,
+    pub(crate) interrupt: Option<Interrupt>,
 }
 
 impl TaskContext {
     #[cfg(test)]
     pub(crate) fn new(partition: usize, scope: JobScope) -> Self {
-        Self { partition, scope, letters: None, at_work: None }
+        Self { partition, scope, letters: None, at_work: None, interrupt: None }
     }
 
     /// The task of an operator, tracked as its job asks for it.
     pub(crate) fn tracked(partition: usize, scope: JobScope, site: Site, tracking: &Tracking) -> Self {
         let at_work = tracking.at_work.as_ref().map(|at_work| at_work.begin(scope, partition, site));
-        Self { partition, scope, letters: tracking.letters.clone(), at_work }
+        let (letters, interrupt) = (tracking.letters.clone(), tracking.interrupt.clone());
+        Self { partition, scope, letters, at_work, interrupt }
     }
 
     /// Whether a record that cannot be processed is put aside rather than failing the task.
@@ -248,7 +252,7 @@ pub(crate) fn run_counted_task<R>(
     if let Some(letters) = &task.letters {
         aside::begin(letters.batch());
     }
-    let outcome = catch_unwind(AssertUnwindSafe(|| f(task)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| task.with_interrupt(|| f(task))));
     IN_TASK.set(false);
     let partials = accumulator::take_partials();
     let put_aside = if task.puts_aside() { aside::end() } else { aside::Letters::new() };

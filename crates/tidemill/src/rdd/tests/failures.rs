@@ -2,7 +2,7 @@
 //! goes on.
 
 use crate::rdd::{Partitioner, Rdd};
-use crate::{Context, Error, ErrorKind, Result};
+use crate::{Context, Error, ErrorKind, Interrupt, Result, interruptible, task_interrupt};
 use serde::{Deserialize, Serialize};
 use std::{
     cmp::Ordering,
@@ -212,4 +212,22 @@ fn orders_that_panic() {
     check(&sc, "sort_by_key", k.sort_by_key(true, 3).map(|_| 0), "trap 3");
     let within = k.repartition_and_sort_within_partitions(2);
     check(&sc, "repartition_and_sort_within_partitions", within.count(), "trap 3");
+}
+
+#[test]
+fn a_job_ends_between_two_chunks_when_it_is_cancelled() {
+    let (sc, cancelled) = (Context::local(2), Interrupt::new());
+    let endless = sc.parallelize(vec![0u64], 1).flat_map(|_| 0u64..).map(|n| n + 1);
+    let error = interruptible(&cancelled, || {
+        endless.foreach(|n| {
+            if n == 10_000 {
+                task_interrupt().expect("the job has one").raise();
+            }
+        })
+    });
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert!(error.to_string().contains("the job was cancelled"), "{error}");
+    assert!(task_interrupt().is_none());
+    assert_eq!(sc.range(0, 3, 1, 1).count().unwrap(), 3, "other jobs run");
 }
