@@ -73,19 +73,19 @@ class Collected:
             raise LookupError(f"the stream had no batch at tick {tick}") from None
 
 
-@final
 class StreamTest:
     """Streams under a clock that stands still: nothing sleeps, and every batch is run when it is told to.
 
-The fixtures of `tidemill.pytest_plugin` are made of this; it works without pytest too.
-"""
+    The fixtures of `tidemill.pytest_plugin` are made of this; it works without pytest too.
+    """
 
-    def __init__(self, sc: SparkContext, batch: float) -> None:
+    def __init__(self, sc: SparkContext, batch: float, start_ms: int = 0) -> None:
         self.sc = sc
-        self._clock = _native.ManualClock(0)
+        self._clock = _native.ManualClock(start_ms)
         self.ssc = StreamingContext(sc, None, Engine.of(sc, duration_ms(batch), self._clock))
         self._ticks = 0
-        self._completed = 0
+        # The time of the latest batch that is done.
+        self._done_ms = 0
         self._condition = threading.Condition()
 
     def input(self, partitions: int | None = None) -> Any:
@@ -104,19 +104,23 @@ The fixtures of `tidemill.pytest_plugin` are made of this; it works without pyte
 
     def tick(self, n: int = 1) -> None:
         """Runs the next batch, or the next n. Raises what one failed with."""
-        if self._ticks == 0:
-            self._start()
         for _ in range(n):
             self._ticks += 1
-            self._clock.advance(self.ssc._batch_ms)
-            self._wait()
+            self._run(self._ticks * self.ssc._batch_ms)
+
+    def _run(self, time_ms: int) -> None:
+        """Runs the batch at a time."""
+        if self._ticks == 1:
+            self._start()
+        self._clock.advance(self.ssc._batch_ms)
+        self._wait(time_ms)
 
     def _start(self) -> None:
-        counts = self._count
+        done = self._done
 
         class Completed(StreamingListener):
-            def onBatchCompleted(self, batchCompleted: object) -> None:
-                counts()
+            def onBatchCompleted(self, batchCompleted: Any) -> None:
+                done(batchCompleted.batchInfo().batchTime().milliseconds())
 
         # Other outputs have nothing to do at times that are no multiple of their slide.
         with self.ssc._plan.inside():
@@ -124,14 +128,14 @@ The fixtures of `tidemill.pytest_plugin` are made of this; it works without pyte
         self.ssc.addStreamingListener(Completed())
         self.ssc.start()
 
-    def _count(self) -> None:
+    def _done(self, time_ms: int) -> None:
         with self._condition:
-            self._completed += 1
+            self._done_ms = max(self._done_ms, time_ms)
             self._condition.notify_all()
 
-    def _wait(self) -> None:
+    def _wait(self, time_ms: int) -> None:
         with self._condition:
-            done = self._condition.wait_for(lambda: self._completed >= self._ticks, PATIENCE_S)
+            done = self._condition.wait_for(lambda: self._done_ms >= time_ms, PATIENCE_S)
         self.ssc.awaitTerminationOrTimeout(0)
         if not done:
             raise TimeoutError(f"batch {self._ticks} is not done after {PATIENCE_S:.0f} s")
