@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -78,7 +79,25 @@ def test_a_task_knows_its_partition(sc: SparkContext) -> None:
 def test_an_exception_is_itself_with_the_traceback_of_the_worker(sc: SparkContext) -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         sc.parallelize([1, 0], 2).map(lambda x: 1 // x).collect()
-    assert "1 // x" in str(raised.value.__cause__) or "ZeroDivisionError" in str(raised.value.__cause__)
+    cause = str(raised.value.__cause__)
+    assert f'File "{__file__}"' in cause
+    assert "sc.parallelize([1, 0], 2).map(lambda x: 1 // x).collect()" in cause
+
+
+def test_the_traceback_of_a_program_shows_its_line(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import time\n"
+        "from pyspark import SparkContext\n"
+        "def broken(x):\n"
+        "    time.sleep(0.02)\n"
+        "    return 1 // x  # divides\n"
+        'SparkContext("local[2]", "app").range(30, -1, -1, 31).map(broken).collect()\n'
+    )
+    command = [sys.executable, "-m", "tidemill", "run", "app.py"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert 'app.py", line 5, in broken\n    return 1 // x  # divides\n' in ended.stderr
+    assert "_InWorker" in ended.stderr and "<dynamic-code>" not in ended.stderr
 
 
 class Refusal(Exception):

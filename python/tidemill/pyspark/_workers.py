@@ -310,9 +310,9 @@ class Workers:
 
 def _dumped(value: Any) -> bytes:
     """Functions and classes of the program's own file by value: a worker has another `__main__`."""
-    import cloudpickle  # only where tasks go away
+    from tidemill.pyspark import _pickling  # only where tasks go away
 
-    return bytes(cloudpickle.dumps(value, 5))
+    return _pickling.dumps(value)
 
 
 def _dumped_command(command: _task.Command) -> bytes:

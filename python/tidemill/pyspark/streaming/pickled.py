@@ -14,8 +14,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
-
+from tidemill.pyspark._pickling import Pickler
 from tidemill.pyspark.accumulators import Accumulator
 from tidemill.pyspark.broadcast import Broadcast
 from tidemill.pyspark.context import SparkContext
@@ -36,7 +35,7 @@ class Records:
     partitions: int
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(Pickler):
     def persistent_id(self, obj: Any) -> str | None:
         if isinstance(obj, SparkContext):
             return "SparkContext"
