@@ -1,5 +1,7 @@
 """What a listener hears of a running program."""
 
+import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +27,8 @@ def test_the_events_of_a_batch(stream: StreamTest) -> None:
     recorder = Recorder()
     stream.ssc.addStreamingListener(recorder)
     source = stream.input()
-    stream.collect(source)
+    declared = inspect.currentframe().f_lineno + 1  # type: ignore[union-attr]
+    source.foreachRDD(lambda rdd: None)
     source.push(1)
     stream.tick()
     stream.ssc.stop(stopSparkContext=False)
@@ -42,6 +45,7 @@ def test_the_events_of_a_batch(stream: StreamTest) -> None:
     assert sorted(outputs) == [0, 1]
     assert outputs[0].failureReason() is None and outputs[0].endTime() >= outputs[0].startTime() >= 0
     assert outputs[0].batchTime().milliseconds() == 1000
+    assert outputs[0].description() == f"foreachRDD at {__file__}:{declared}"
 
 
 def test_a_failed_output(stream: StreamTest) -> None:
@@ -69,3 +73,39 @@ def test_a_listener_may_be_any_object(stream: StreamTest) -> None:
     stream.tick()
     stream.ssc.stop(stopSparkContext=False)
     assert some.started == 0
+
+
+def test_outputs_are_named_by_their_place_in_the_program(stream: StreamTest, tmp_path: Path) -> None:
+    recorder = Recorder()
+    stream.ssc.addStreamingListener(recorder)
+    source = stream.input()
+    line = inspect.currentframe().f_lineno  # type: ignore[union-attr]
+    source.pprint()
+    source.map(str).saveAsTextFiles(str(tmp_path / "numbers"))
+    stream.tick()
+    stream.ssc.stop(stopSparkContext=False)
+    outputs = dict(recorder.heard)["onBatchCompleted"].batchInfo().outputOperationInfos()
+    places = [f"pprint at test_listener.py:{line + 1}", f"saveAsTextFiles at test_listener.py:{line + 2}"]
+    assert [outputs[number].name() for number in (0, 1)] == places
+    started = [event.outputOperationInfo() for name, event in recorder.heard if name == "onOutputOperationStarted"]
+    assert [info.name() for info in started[:2]] == places
+
+
+@pytest.mark.parametrize(("level", "is_said"), [(None, True), ("INFO", True), ("WARN", True), ("ERROR", False)])
+def test_guarantees_are_said_at_start(
+    stream: StreamTest, capsys: pytest.CaptureFixture[str], level: str | None, is_said: bool
+) -> None:
+    if level is not None:
+        stream.sc.setLogLevel(level)
+    source = stream.input()
+    for _ in range(2):
+        source.pprint()
+    try:
+        stream.tick()
+    finally:
+        stream.sc.setLogLevel("WARN")
+    said = capsys.readouterr()
+    guarantee = "queueStream -> pprint: at most once (no checkpoint)"
+    assert stream.ssc.guarantees()[:2] == [guarantee, guarantee]
+    assert said.err.count(f"tidemill: guarantee: {guarantee}\n") == is_said
+    assert "guarantee" not in said.out

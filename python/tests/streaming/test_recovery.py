@@ -68,6 +68,7 @@ def test_a_killed_program_goes_on_without_its_setup(tmp_path: Path) -> None:
         assert process.ended() == 0
         assert "setup" not in process.stdout
         assert "recovered the program" in process.stderr
+        assert "guarantee: textFileStream -> foreachRDD: at least once\n" in process.stderr
         assert "drained" in process.stderr
 
 

@@ -116,6 +116,7 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         self.serializer, self._batch_records = serializer, max(batchSize, 0)
         self.pythonExec, self.pythonVer = sys.executable, "%d.%d" % sys.version_info[:2]
         self.profiler_collector = ProfilerCollector(profiler_cls, udf_profiler_cls, memory_profiler_cls)
+        self._log_level = "WARN"
         self._begin_jobs()
         self._begin_shipping(self._listed("spark.files"), [*(pyFiles or []), *self._listed("spark.submit.pyFiles")])
         self._begin_streaming()

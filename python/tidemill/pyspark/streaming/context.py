@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -76,7 +78,8 @@ class StreamingContext:
             jssc = Engine.of(sparkContext, duration_ms(batchDuration))
         self._sc, self._batch_ms, self._native = sparkContext, jssc.batch_ms, jssc.native
         self._plan = Plan()
-        self._outputs = 0
+        # What the outputs are called, and where they stand in the program, in their order.
+        self._outputs: list[tuple[str, str]] = []
         self._keeps_state = False
         self._directory: str | None = None
         self._remember_ms: int | None = None
@@ -225,17 +228,36 @@ class StreamingContext:
 
     def addStreamingListener(self, streamingListener: object) -> None:
         """Tells a `StreamingListener` what happens, from now on."""
-        inside = self._inside_callback
+        inside, named = self._inside_callback, self._named
 
         def tell(event: str, values: Values) -> None:
             with inside():
-                deliver(streamingListener, event, values)
+                deliver(streamingListener, event, named(values))
 
         self._native.add_streaming_listener(tell)
 
     def guarantees(self) -> list[str]:
         """What each output is promised, whatever crashes: a line for each. Only here."""
-        return self._native.guarantees()
+        lines = []
+        for line, (output, _) in zip(self._native.guarantees(), self._outputs):
+            # The engine has names of its own: "text_file_stream_with".
+            inputs, arrow, promise = line.partition(" -> ")
+            names = re.sub("_(.)", lambda found: found[1].upper(), re.sub("_with[a-z_]*", "", inputs))
+            lines.append(f"{names}{arrow}{output}:{promise.partition(':')[2]}")
+        return lines
+
+    def _note_output(self, name: str) -> None:
+        self._outputs.append((name, self._plan.replayed or _place()))
+
+    def _named(self, values: Values) -> Values:
+        """The values of an event, with the names that outputs have in the program: as Spark's, with their places."""
+        if "outputs" in values:
+            outputs = {number: self._named(output) for number, output in values["outputs"].items()}
+            return {**values, "outputs": outputs}
+        if "description" not in values:
+            return values
+        name, place = self._outputs[values["id"]]
+        return {**values, "name": f"{name} at {os.path.basename(place)}", "description": f"{name} at {place}"}
 
     # Life.
 
@@ -267,7 +289,7 @@ class StreamingContext:
             self._sc._streaming = self
 
     def _start(self) -> None:
-        if self._outputs == 0:
+        if not self._outputs:
             raise IllegalArgumentException(
                 "requirement failed: No output operations registered, so nothing to execute"
             )
@@ -283,6 +305,9 @@ class StreamingContext:
             if type(error) is ValueError:
                 raise IllegalArgumentException(f"requirement failed: {error}") from error
             raise
+        if self._sc._log_level not in ("ERROR", "FATAL", "OFF"):
+            for line in dict.fromkeys(self.guarantees()):
+                _say(f"guarantee: {line}")
         # Only now: until then the checkpoint may be another program's, which is running.
         if unpublished is not None:
             program.publish(unpublished)

@@ -523,15 +523,15 @@ class DStream(Stream[T]):
     @declares
     def pprint(self, num: int = 10) -> None:
         """Prints the first `num` records of each batch, below its time, and `...` if there are more."""
-        self._output(output.printing(num))
+        self._output(output.printing(num), "pprint")
 
     @declares
     def saveAsTextFiles(self, prefix: str, suffix: str | None = None) -> None:
         """Writes each batch as lines, the `str` of its records, into a folder `prefix-<ms>[.suffix]`."""
         self.map(as_line)._native.save_as_text_files(prefix, suffix or "")
-        self._ssc._outputs += 1
+        self._ssc._note_output("saveAsTextFiles")
 
-    def _output(self, function: Callable[[int, RDD[Any]], object]) -> None:
+    def _output(self, function: Callable[[int, RDD[Any]], object], name: str = "foreachRDD") -> None:
         wrap, inside = self._wrap, self._ssc._inside_callback
 
         def run(time: int, rdd: _native.Rdd) -> None:
@@ -539,7 +539,7 @@ class DStream(Stream[T]):
                 function(time, wrap(rdd))
 
         self._native.foreach_rdd(run)
-        self._ssc._outputs += 1
+        self._ssc._note_output(name)
 
 
 class TransformedDStream(DStream[T]):

@@ -9,7 +9,7 @@ The engine reports an event by its name and a dict of values:
   processing_end_time, num_records; inputs, a dict by id of input_stream_id, num_records, metadata,
   metadata_description; outputs, a dict by id of the values of an output operation;
 - output_operation_started, output_operation_completed: batch_time, id, name, description, start_time, end_time,
-  failure_reason.
+  failure_reason; name and description say where the program declares it: "pprint at app.py:12".
 
 Times are milliseconds since the epoch; what is not known yet is None. A listener gets objects whose values are methods,
 as Spark's are in Python: `event.batchInfo().batchTime().milliseconds()`. There, a time or a delay that is not known is
@@ -129,7 +129,7 @@ class OutputOperationInfo(Info):
         return Time({"ms": self._values.get("batch_time")})
 
     def id(self) -> int:
-        """Its place among the outputs of the batch, from 0."""
+        """Its place among the outputs of the program, from 0."""
         return int(self._values["id"])
 
     def name(self) -> str:

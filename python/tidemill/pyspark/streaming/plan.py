@@ -49,6 +49,8 @@ class Plan:
     busy: bool = False
     # Not to be noted any more: the program was recovered.
     closed: bool = False
+    # Where the call stands in the program that is replayed.
+    replayed: str | None = None
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -134,6 +136,8 @@ def replay(context: StreamingContext, steps: list[Step]) -> None:
         return argument
 
     for step in steps:
+        context._plan.replayed = step.place
         target = context if step.target is None else given[step.target]
         keywords = {name: resolve(value) for name, value in step.keywords.items()}
         given.append(getattr(target, step.method)(*map(resolve, step.arguments), **keywords))
+    context._plan.replayed = None
