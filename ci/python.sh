@@ -13,5 +13,7 @@ cd python
 # The profile of the other tests: nothing is compiled twice.
 maturin develop --quiet --profile dev --locked
 mypy --strict tidemill examples
+# What the module of the engine has is what its stub says.
+python -m mypy.stubtest tidemill._native
 pytest -q tests
 pytest -q --doctest-modules tidemill

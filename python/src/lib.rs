@@ -37,6 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<streaming::ManualClock>()?;
     module.add_class::<streaming::RddQueue>()?;
     module.add_class::<streaming::StreamingContext>()?;
+    module.add_class::<streaming::Listener>()?;
     module.add_class::<receiver::Store>()?;
     module.add_class::<stream::DStream>()?;
     module.add_class::<stream::MapWithStateDStream>()?;

@@ -10,8 +10,31 @@ Times are milliseconds since the epoch, durations are milliseconds.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, final
 
-Block = list[Any]
-Blocks = Iterator[Block]
+__all__ = [
+    "Context",
+    "DStream",
+    "Interrupt",
+    "Listener",
+    "ManualClock",
+    "MapWithStateDStream",
+    "Rdd",
+    "RddQueue",
+    "State",
+    "Store",
+    "StreamingContext",
+    "by_partition",
+    "cli",
+    "combine_pairs",
+    "counted_seconds",
+    "interrupt_jobs",
+    "portable_hash",
+    "set_log_level",
+    "sum_words",
+    "task_interrupt",
+]
+
+_Block = list[Any]
+_Blocks = Iterator[_Block]
 
 @final
 class Context:
@@ -24,7 +47,7 @@ class Context:
     def __new__(cls, conf: dict[str, str]) -> Context: ...
     @property
     def default_parallelism(self) -> int: ...
-    def parallelize(self, partitions: Sequence[Block]) -> Rdd:
+    def parallelize(self, partitions: Sequence[_Block]) -> Rdd:
         """One partition of each list."""
     def text_file(self, path: str, min_partitions: int) -> Rdd:
         """Lines, as str (what is not UTF-8 is replaced). Folders, globs and compressed files too."""
@@ -51,12 +74,12 @@ class Rdd:
     def placed_by(self, number: int) -> Rdd:
         """The same dataset, whose keys are said to be placed by the function of this number; 0 is `portable_hash`. A
         union of datasets with as many partitions, placed by one function, goes partition by partition."""
-    def map_partitions(self, f: Callable[[int, Blocks], Iterable[Block]], name: str) -> Rdd:
+    def map_partitions(self, f: Callable[[int, _Blocks], Iterable[_Block]], name: str) -> Rdd:
         """The blocks that `f(partition, blocks)` makes of each partition. `name` is the operation's in errors."""
-    def shuffle(self, partitions: int, f: Callable[[int, Blocks], Iterable[tuple[int, Block]]], name: str) -> Rdd:
+    def shuffle(self, partitions: int, f: Callable[[int, _Blocks], Iterable[tuple[int, _Block]]], name: str) -> Rdd:
         """Moves each list that `f` gives to the partition it is given with; there they stand in the order of the
         partitions they come from."""
-    def zip_partitions(self, other: Rdd, f: Callable[[int, Blocks, Blocks], Iterable[Block]], name: str) -> Rdd:
+    def zip_partitions(self, other: Rdd, f: Callable[[int, _Blocks, _Blocks], Iterable[_Block]], name: str) -> Rdd:
         """The blocks that `f(partition, blocks, other_blocks)` makes of two datasets with as many partitions."""
     def cartesian(self, other: Rdd) -> Rdd:
         """Pairs of every record with every record of the other, partition by partition of the other."""
@@ -71,17 +94,17 @@ class Rdd:
     def is_checkpointed(self) -> bool: ...
     @property
     def checkpoint_file(self) -> str | None: ...
-    def collect(self) -> list[Block]:
+    def collect(self) -> list[_Block]:
         """The records of each partition."""
     def run(
-        self, f: Callable[[int, Blocks], Any], partitions: Sequence[int] | None = None, name: str = "run"
+        self, f: Callable[[int, _Blocks], Any], partitions: Sequence[int] | None = None, name: str = "run"
     ) -> list[Any]:
         """What `f(partition, blocks)` gives for each of these partitions, or of all: one job."""
-    def take(self, n: int) -> Block:
+    def take(self, n: int) -> _Block:
         """The first n records; of partitions only as many are computed as it takes."""
-    def local_iterator(self) -> Iterator[Block]:
+    def local_iterator(self) -> Iterator[_Block]:
         """The records partition by partition, each computed when it is asked for."""
-    def save_as_text_file(self, path: str, codec: str | None) -> None:
+    def save_as_text_file(self, path: str, codec: str | None = None) -> None:
         """Writes records, all of them str, as lines: a folder with a file for each partition and `_SUCCESS`. `codec` is
         None, "gzip", "bzip2" or "zstd"."""
 
@@ -161,8 +184,8 @@ class Store:
     def wait(self, ms: int) -> bool:
         """Waits, at most so long, until the receiver is to stop; whether it is."""
     def store(self, record: Any) -> None:
-        """Blocks while the pool of received blocks is full."""
-    def store_many(self, records: Block) -> None: ...
+        """_Blocks while the pool of received blocks is full."""
+    def store_many(self, records: _Block) -> None: ...
 
 @final
 class DStream:
@@ -228,7 +251,7 @@ def portable_hash(value: Any) -> int:
     nor None or a tuple, it is `hash`, which is the same in every process only where that is set."""
 
 def combine_pairs(
-    blocks: Blocks,
+    blocks: _Blocks,
     create: Callable[[Any], Any] | None,
     merge: Callable[[Any, Any], Any] | str,
     combined: dict[Any, Any] | None = None,
@@ -238,8 +261,8 @@ def combine_pairs(
     Python's is called for int and float."""
 
 def sum_words(
-    blocks: Blocks, number: int, splits: bool, separator: str | None = None
-) -> tuple[dict[str, int], Block | None]:
+    blocks: _Blocks, number: int, splits: bool, separator: str | None = None
+) -> tuple[dict[str, int], _Block | None]:
     """For each word the sum of `number` over all times it is there: records are words, or are split into them as
     `str.split(separator)` does it. Ends before the first record that is no plain str, which it gives too, with the
     records behind it in its block. Lines that were read as text are counted without the interpreter."""
@@ -247,7 +270,7 @@ def sum_words(
 def counted_seconds() -> float:
     """How many seconds of this thread's processor time `sum_words` spent on records, not on Python's objects."""
 
-def by_partition(pairs: Iterable[tuple[Any, Any]], partitions: int) -> list[tuple[int, Block]]:
+def by_partition(pairs: Iterable[tuple[Any, Any]], partitions: int) -> list[tuple[int, _Block]]:
     """Pairs sorted out by `portable_hash(key) % partitions`; only partitions that got some."""
 
 def set_log_level(level: str) -> None:
