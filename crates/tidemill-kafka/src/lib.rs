@@ -1,0 +1,1 @@
+//! Kafka in and out: a direct stream whose batches are ranges of offsets, and a sink of transactions.
