@@ -17,5 +17,5 @@ pub use rate_limit::{RateLimit, RateLimiter};
 pub use receiver::{Ending, Receiver, ReceiverLink};
 pub use sink::{
     ObjectDirectories, PartReceipt, RollingFiles, RollingJsonLines, RollingOptions, RollingReceipt, Sink, SinkContract,
-    TextDirectories,
+    SinkStart, TextDirectories,
 };
