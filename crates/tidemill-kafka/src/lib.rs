@@ -1,1 +1,7 @@
 //! Kafka in and out: a direct stream whose batches are ranges of offsets, and a sink of transactions.
+
+#![allow(dead_code)]
+mod client;
+mod settings;
+
+pub use settings::KafkaSettings;
