@@ -36,6 +36,7 @@ pub use inspect::{
 };
 pub(crate) use job::job;
 pub(crate) use log::{CheckpointLog, OpenOptions};
-pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
+pub use model::Slice;
+pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slices, StateSource};
 pub use owner::utc;
 pub(crate) use state_file::{load_state, put_state};
