@@ -43,6 +43,9 @@ min.insync.replicas=$((nodes > 1 ? 2 : 1))
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=2097152
 controlled.shutdown.max.retries=1
+# A node that was killed comes back only once its last life is given up.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 $(printf '%s\n' "$@")
 SETTINGS
 

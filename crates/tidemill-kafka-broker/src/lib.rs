@@ -71,6 +71,15 @@ impl Kafka {
         kafka
     }
 
+    /// Starts one node with further settings of the broker.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::with(1, settings)
+    }
+
     /// One node that all tests of a process share; it ends with the process. Nobody stops it.
     ///
     /// # Panics

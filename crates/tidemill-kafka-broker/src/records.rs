@@ -64,6 +64,27 @@ impl Kafka {
         self.read(topic, "read_uncommitted")
     }
 
+    /// What a consumer group has committed, for each partition of a topic.
+    ///
+    /// # Panics
+    /// If that cannot be told within half a minute.
+    #[must_use]
+    pub fn committed_offsets(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
+        let mut config = ClientConfig::new();
+        let consumer: BaseConsumer = config
+            .set("bootstrap.servers", self.bootstrap())
+            .set("group.id", group)
+            .create()
+            .expect("a client can be made");
+        let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).expect("Kafka tells what partitions there are");
+        let mut asked = TopicPartitionList::new();
+        for partition in metadata.topics()[0].partitions() {
+            asked.add_partition(topic, partition.id());
+        }
+        let committed = consumer.committed_offsets(asked, DEADLINE).expect("Kafka tells what is committed");
+        committed.elements().iter().map(|element| element.offset().to_raw().filter(|offset| *offset >= 0)).collect()
+    }
+
     fn read(&self, topic: &str, isolation: &str) -> Vec<Record> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.bootstrap())

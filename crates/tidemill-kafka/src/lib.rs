@@ -3,5 +3,7 @@
 #![allow(dead_code)]
 mod client;
 mod settings;
+mod sink;
 
 pub use settings::KafkaSettings;
+pub use sink::{KafkaSink, KafkaStreamExt, Payload, ProducerRecord};

@@ -119,7 +119,9 @@ fn a_program_keeps_its_job_and_counts_its_starts() {
     let start = || {
         let (ssc, sink) = (StreamingContext::local(1, seconds(1)).unwrap(), Marked::default());
         ssc.checkpoint(folder.path()).unwrap();
-        ssc.text_file_stream(folder.path().join("in").display().to_string()).map(|line| line.to_string()).save_to(sink.clone());
+        ssc.text_file_stream(folder.path().join("in").display().to_string())
+            .map(|line| line.to_string())
+            .save_to(sink.clone());
         ssc.start().unwrap();
         ssc.stop().unwrap();
         sink.start.lock().unwrap().clone()
