@@ -5,7 +5,7 @@
 
 use crate::settings::{KafkaSettings, Secrets};
 use rdkafka::{
-    ClientConfig, ClientContext, TopicPartitionList,
+    ClientContext, TopicPartitionList,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::{BaseConsumer, ConsumerContext},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
@@ -48,6 +48,10 @@ impl ClientContext for ClientLog {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // No trouble: the first is asked for, the second is told to whom it concerns.
+        if let Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AutoOffsetReset) = error.rdkafka_error_code() {
+            return;
+        }
         let reason = &*self.secrets.removed_from(reason);
         tracing::warn!(purpose = &*self.purpose, code = ?error.rdkafka_error_code(), reason, "a Kafka client has trouble");
     }
@@ -77,16 +81,9 @@ impl KafkaSettings {
         T: FromClientConfigAndContext<C>,
     {
         self.check()?;
-        let config: ClientConfig = {
-            let mut config = self.client_config(engine);
-            let level = if tracing::enabled!(tracing::Level::DEBUG) {
-                RDKafkaLogLevel::Debug
-            } else {
-                RDKafkaLogLevel::Warning
-            };
-            config.set_log_level(level);
-            config
-        };
+        let mut config = self.client_config(engine);
+        let debugs = config.get("debug").is_some();
+        config.set_log_level(if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
         config.create_with_context(context).map_err(|error| self.error("a Kafka client could not be made", &error))
     }
 
@@ -94,17 +91,19 @@ impl KafkaSettings {
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub(crate) fn consumer(
+    pub(crate) fn consumer<C: ConsumerContext>(
         &self,
         group_id: &str,
         engine: &[(&str, &str)],
-        log: ClientLog,
-    ) -> Result<BaseConsumer<ClientLog>> {
+        log: C,
+    ) -> Result<BaseConsumer<C>> {
         let fixed = [
             ("group.id", group_id),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             ("auto.offset.reset", "error"),
+            // Nobody is a member of the group who would have to poll.
+            ("max.poll.interval.ms", "86400000"),
         ];
         let all: Vec<_> = fixed.into_iter().chain(engine.iter().copied()).collect();
         self.create(&all, log)

@@ -2,8 +2,14 @@
 
 #![allow(dead_code)]
 mod client;
+mod input;
+mod offsets;
+mod record;
 mod settings;
 mod sink;
 
+pub use input::{Edge, KafkaSource, KafkaStream, OnDataLoss, StartingOffsets, kafka_rdd};
+pub use offsets::{OffsetRange, TopicPartition};
+pub use record::{FromBytes, Header, Json, KafkaRecord, TimestampType};
 pub use settings::KafkaSettings;
 pub use sink::{KafkaSink, KafkaStreamExt, Payload, ProducerRecord};
