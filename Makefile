@@ -3,14 +3,14 @@
 CARGO ?= cargo
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 .DEFAULT_GOAL := help
-.PHONY: help test tools hadoop fmt lint unit tidy doc examples python wheel guard deny bench soak oracle
+.PHONY: help test tools hadoop kafka kafka-jars fmt lint unit tidy doc examples python wheel guard deny bench soak oracle
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # One after the other: on two cores nothing is won by running them side by side.
 test: ## everything that has to pass before a review
-	@set -e; for step in tools hadoop fmt lint unit doc examples python guard deny; do \
+	@set -e; for step in tools hadoop kafka-jars fmt lint unit doc examples python guard deny; do \
 		echo "== make $$step"; $(MAKE) --no-print-directory $$step; \
 	done
 
@@ -19,6 +19,12 @@ tools: ## checks that the tools are there, installs what it can
 
 hadoop: ## fetches what the tests against a real HDFS need, if it is not there
 	ci/hadoop.sh
+
+kafka-jars: ## fetches the real Kafka that tests run against, if it is not there
+	ci/kafka.sh
+
+kafka: ## runs a real Kafka for trying things by hand, until Ctrl-C
+	ci/kafka/try.sh
 
 fmt: ## formatting, checked only
 	$(CARGO) fmt --all --check

@@ -39,7 +39,7 @@ pub use context::{Context, StreamingContext};
 pub use dstream::{ContextState, DStream, Guarantee, MapWithStateDStream, State, StateOptions, StateSpec};
 pub use rdd::{
     Accumulator, BoxError, Broadcast, HashPartitioner, IntoPartitioner, LocalIter, Number, Partitioner, PartitionerRef,
-    RangePartitioner, Rdd, StatCounter, StorageLevel, interruptible, put_aside, task_interrupt, throw,
+    RangePartitioner, Rdd, StatCounter, StorageLevel, interruptible, put_aside, put_aside_from, task_interrupt, throw,
 };
 pub use scheduler::{
     BatchCompleted, BatchInfo, BatchStarted, BatchSubmitted, OutputOperationCompleted, OutputOperationInfo,

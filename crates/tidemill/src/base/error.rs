@@ -80,6 +80,18 @@ impl Error {
         internal => Internal,
     }
 
+    /// Another run of the same program has taken over: this one ends at once, with [code](Self::exit_code) 3, and tries
+    /// nothing again. What a connector returns whose outside system refuses an older run.
+    ///
+    /// # Examples
+    /// ```
+    /// let error = tidemill::Error::fenced("a newer run of this program writes to the topic");
+    /// assert_eq!((error.kind(), error.exit_code()), (tidemill::ErrorKind::Closed, 3));
+    /// ```
+    pub fn fenced(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::closed(message).marked(Mark::Checkpoint)
+    }
+
     /// The same error with what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
@@ -359,6 +371,16 @@ pub enum Misuse {
         jobs: usize,
         /// The stateful operation.
         operation: String,
+    },
+    /// `spark.streaming.concurrentJobs` above 1 with an output that knows batches by their times.
+    #[error(
+        "spark.streaming.concurrentJobs is {jobs}, but \"{output}\" knows batches again by their times and writes them one after another; set it to 1"
+    )]
+    ConcurrentMarked {
+        /// The configured number of concurrent jobs.
+        jobs: usize,
+        /// The output.
+        output: String,
     },
 }
 

@@ -21,6 +21,7 @@ pub(crate) enum Kind {
     Log = 1,
     State = 2,
     Inputs = 3,
+    Job = 4,
 }
 
 /// Why a file cannot be read.

@@ -13,6 +13,7 @@ mod entry;
 mod envelope;
 mod facts;
 mod inspect;
+mod job;
 mod log;
 mod memory;
 mod merge;
@@ -33,7 +34,9 @@ pub use inspect::{
     CommitFound, FileFound, FileStatus, Finding, Inspection, LettersFound, OperatorState, PartFound, ProgramFound,
     Severity, StartFound,
 };
+pub(crate) use job::job;
 pub(crate) use log::{CheckpointLog, OpenOptions};
-pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slice, Slices, StateSource};
+pub use model::Slice;
+pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slices, StateSource};
 pub use owner::utc;
 pub(crate) use state_file::{load_state, put_state};

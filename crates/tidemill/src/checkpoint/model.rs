@@ -4,9 +4,18 @@ use crate::base::{Error, Result, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What one batch reads of one input: enough to read it again.
+/// What one batch reads of one input: a plain value, enough to read it again.
+///
+/// # Examples
+/// ```
+/// use tidemill::io::Slice;
+/// let slice = Slice::of(&("clicks", 10, 30), 20)?.with_metadata("Description", "clicks from 10 until 30");
+/// let (topic, from, until): (&str, i64, i64) = slice.decode()?;
+/// assert_eq!((topic, until - from, slice.records()), ("clicks", 20, 20));
+/// # Ok::<(), tidemill::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Slice {
+pub struct Slice {
     /// In the encoding of the input that picked it.
     #[serde(with = "serde_bytes")]
     pub(crate) bytes: Vec<u8>,
@@ -17,15 +26,37 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
-    pub(crate) fn of(value: &impl Serialize, records: u64) -> Result<Self> {
+    /// The slice that `value` describes, with so many records; 0 where that is not known before it is read. Backpressure
+    /// goes by the number, and leaves an input alone that says 0.
+    ///
+    /// # Errors
+    /// Internal, if the value cannot be encoded.
+    pub fn of(value: &impl Serialize, records: u64) -> Result<Self> {
         let bytes = postcard::to_stdvec(value)
             .map_err(|error| Error::internal("an input slice could not be encoded").with_source(error))?;
         Ok(Self { bytes, records, metadata: BTreeMap::new() })
     }
 
-    pub(crate) fn decode<'a, V: Deserialize<'a>>(&'a self) -> Result<V> {
+    /// The same with something to show of it to people, in [`StreamInputInfo`](crate::StreamInputInfo): `Description` is
+    /// what Spark shows.
+    #[must_use]
+    pub fn with_metadata(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), text.into());
+        self
+    }
+
+    /// The value that it was made of.
+    ///
+    /// # Errors
+    /// Internal, if it was made of another type.
+    pub fn decode<'a, V: Deserialize<'a>>(&'a self) -> Result<V> {
         postcard::from_bytes(&self.bytes)
             .map_err(|error| Error::internal("an input slice could not be decoded").with_source(error))
+    }
+
+    /// How many records it has, where that is known before it is read.
+    pub fn records(&self) -> u64 {
+        self.records
     }
 }
 

@@ -13,7 +13,8 @@ pub use streaming::StreamingContext;
 use crate::{
     base::{Config, Data, Error, Result, keys},
     engine::{Engine, cluster::ClusterConfig},
-    rdd::{Accumulator, Broadcast, Rdd, Session, Site, source, task::in_task},
+    io::Source,
+    rdd::{Accumulator, Broadcast, Rdd, Session, Site, read::ReadRdd, source, task::in_task},
 };
 use std::{
     path::{Path, PathBuf},
@@ -170,6 +171,16 @@ impl Context {
     #[track_caller]
     pub fn empty<T: Data>(&self) -> Rdd<T> {
         Rdd::parallelized(&self.session, Site::here("empty"), Vec::new(), 0)
+    }
+
+    /// The dataset that a [`Source`] of your own reads, whenever a job needs it.
+    ///
+    /// # Examples
+    /// See [`Source`].
+    #[track_caller]
+    pub fn read<T: Data>(&self, source: impl Source<T>) -> Rdd<T> {
+        let site = Site::here("read");
+        Rdd::from_node(&self.session, site, ReadRdd::new(site, source))
     }
 
     /// The partitions of `datasets`, one dataset after another; duplicates stay.

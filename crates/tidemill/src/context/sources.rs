@@ -5,7 +5,8 @@ use crate::{
     base::{Data, Result, Text, keys, text::LineLimits},
     dstream::{DStream, node::declared},
     io::{
-        QueueInput, RddQueue, Receiver,
+        DirectInput, QueueInput, RddQueue, Receiver,
+        direct::Direct,
         generate::GeneratorInput,
         queue::ConstantInput,
         receiver::{ReceiverInput, ReceiverName},
@@ -171,6 +172,19 @@ impl StreamingContext {
     #[track_caller]
     pub fn constant_stream<T: Data>(&self, rdd: &Rdd<T>) -> DStream<T> {
         self.input(Site::here("constant_stream"), ConstantInput(rdd.clone()))
+    }
+
+    /// What a [`DirectInput`] of your own picks and reads.
+    ///
+    /// # Panics
+    /// If the context was started or stopped.
+    ///
+    /// # Examples
+    /// See [`DirectInput`].
+    #[track_caller]
+    pub fn direct_stream<T: Data>(&self, input: impl DirectInput<T>) -> DStream<T> {
+        let site = Site::here(input.operation());
+        self.input(site, Direct { input, site })
     }
 
     /// `records_per_second` records a second, each made by `make` of its number: 0, 1, 2, and so on.

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use crate::checkpoint::Slice;
+pub use crate::checkpoint::Slice;
 
 /// What a receiver is doing.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +36,11 @@ pub(crate) enum ReceiverEvent {
 }
 
 /// What a checkpoint has of an input.
+///
+/// # Examples
+/// See [`DirectInput`](crate::io::DirectInput).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct InputMemory<'a> {
+pub struct InputMemory<'a> {
     /// The stable id of the input; empty if no output reads it.
     pub(crate) uid: &'a str,
     /// What it remembered last; `None` if that was never asked, or it is new in the program.
@@ -46,6 +49,23 @@ pub(crate) struct InputMemory<'a> {
     pub(crate) picked: &'a [(Time, Slice)],
     /// Of these batches, those that are not done and run again.
     pub(crate) again: &'a BTreeSet<Time>,
+}
+
+impl<'a> InputMemory<'a> {
+    /// What the input remembered last; `None` if it was never asked, or is new in the program.
+    pub fn remembered(&self) -> Option<&'a [u8]> {
+        self.remembered
+    }
+
+    /// What it picked since then, in the order of the batches. Some of it may be in what it remembered already.
+    pub fn picked(&self) -> &'a [(Time, Slice)] {
+        self.picked
+    }
+
+    /// Whether the batch at `time`, which was picked, is not done and runs again.
+    pub fn runs_again(&self, time: Time) -> bool {
+        self.again.contains(&time)
+    }
 }
 
 /// Where records come from.
@@ -106,6 +126,9 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
         let _ = memory;
         Ok(())
     }
+
+    /// The program ended, in every process: nothing is picked, read or released any more.
+    fn close(&self) {}
 }
 
 /// What the scheduler sees of an input of any type.
@@ -125,6 +148,7 @@ pub(crate) trait ErasedInput: Send + Sync {
     fn is_replayable(&self) -> bool;
     fn remember(&self) -> Result<Vec<u8>>;
     fn restore(&self, memory: &InputMemory<'_>) -> Result<()>;
+    fn close(&self);
     /// The stable id, known once the program is complete.
     fn uid(&self) -> &str;
     fn set_uid(&self, uid: String);
@@ -190,6 +214,9 @@ impl<T: Data> ErasedInput for InputCore<T> {
     }
     fn restore(&self, memory: &InputMemory<'_>) -> Result<()> {
         self.input.restore(memory)
+    }
+    fn close(&self) {
+        self.input.close();
     }
     fn uid(&self) -> &str {
         self.uid.get().map_or("", String::as_str)

@@ -26,10 +26,42 @@ pub(crate) struct Output {
     uid: OnceLock<String>,
 }
 
-/// A sink of any type, as the commit of a batch sees it. All of it but `restore` is called in the process that drives.
+/// What a sink is told when its program starts, in every process.
+///
+/// # Examples
+/// ```
+/// let mut start = tidemill::io::SinkStart::default();
+/// (start.uid, start.processes) = ("counts/to_kafka".into(), 1);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkStart {
+    /// Which program this is, by an id that its checkpoint keeps: a name in outside systems that no other program has. Only
+    /// for sinks that are [marked](crate::io::SinkContract::Marked), and `None` without a checkpoint.
+    pub job: Option<String>,
+    /// The id of the output in its program; a restart gives it the same.
+    pub uid: String,
+    /// Which start of the program this is, from 1; 0 without a checkpoint. Of two that run, the lower one is to end.
+    pub epoch: u64,
+    /// Which process this is, from 0.
+    pub process: usize,
+    /// How many processes run the program.
+    pub processes: usize,
+    /// Whether an earlier start left batches that are not done and run again. If not, all that was sealed is done.
+    pub has_unfinished: bool,
+}
+
+/// A sink of any type, as the commit of a batch sees it. All of it but `start` and `restore` is called in the process that
+/// drives.
 pub(crate) trait CommittedSink: Send + Sync {
     /// How often a record reaches it at the most and at the least, if the batch that holds it can be run again.
     fn guarantee(&self) -> Guarantee;
+
+    /// Whether batches must reach it one after another, and are known by a mark of the program's.
+    fn is_marked(&self) -> bool;
+
+    /// Before all else, in every process.
+    fn start(&self, start: &SinkStart) -> Result<()>;
 
     /// What was prepared for the batch at `time`, to be logged; `None` if the output did not run then.
     fn prepared(&self, time: Time) -> Result<Option<Vec<u8>>>;

@@ -1,6 +1,7 @@
 //! Where records come from and where they go: the connectors that weigh nothing.
 
 pub(crate) mod block;
+pub(crate) mod direct;
 pub(crate) mod file_stream;
 pub(crate) mod generate;
 mod print;
@@ -10,6 +11,11 @@ pub(crate) mod receiver;
 mod sink;
 pub(crate) mod socket;
 
+pub use crate::{
+    dstream::input::{InputMemory, Slice},
+    rdd::read::{Source, SourceChunks},
+};
+pub use direct::DirectInput;
 pub use file_stream::FileStreamOptions;
 pub(crate) use queue::QueueInput;
 pub use queue::RddQueue;
@@ -17,5 +23,5 @@ pub use rate_limit::{RateLimit, RateLimiter};
 pub use receiver::{Ending, Receiver, ReceiverLink};
 pub use sink::{
     ObjectDirectories, PartReceipt, RollingFiles, RollingJsonLines, RollingOptions, RollingReceipt, Sink, SinkContract,
-    TextDirectories,
+    SinkStart, TextDirectories,
 };

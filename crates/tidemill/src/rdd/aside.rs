@@ -6,9 +6,11 @@
 
 mod batch;
 mod encode;
+mod offsets;
 mod origin;
 
 pub(crate) use batch::{BatchLetters, Batches, JobLetters, Letters, Limits, Place, over_budget};
+use offsets::Offsets;
 pub(crate) use origin::Origin;
 
 use super::{
@@ -45,6 +47,8 @@ struct TaskLetters {
     at: Option<At>,
     /// How many records of each source were read.
     read: HashMap<(u64, usize), u64>,
+    /// Where in each source its records are, of the sources that tell.
+    offsets: HashMap<(u64, usize), Offsets>,
     /// Whether what is put aside is kept; another process keeps it otherwise.
     keeps: bool,
 }
@@ -76,8 +80,8 @@ fn with<R>(f: impl FnOnce(&mut TaskLetters) -> R) -> Option<R> {
 /// A task that may put records aside begins on this thread.
 pub(crate) fn begin(batch: &Arc<BatchLetters>) {
     let batch = batch.clone();
-    let task = TaskLetters { batch, found: Letters::new(), at: None, read: HashMap::new(), keeps: true };
-    TASK.set(Some(task));
+    let (read, offsets) = (HashMap::new(), HashMap::new());
+    TASK.set(Some(TaskLetters { batch, found: Letters::new(), at: None, read, offsets, keeps: true }));
 }
 
 /// It ends; what it put aside.
@@ -115,6 +119,11 @@ pub(crate) fn at(operator: u64, site: Site, partition: usize, record: u64) {
 /// The task has read so many more records of a source.
 pub(crate) fn read(source: u64, partition: usize, records: usize) {
     with(|task| *task.read.entry((source, partition)).or_default() += records as u64);
+}
+
+/// The task has read records at these places of a source.
+pub(crate) fn read_at(source: u64, partition: usize, offsets: impl Iterator<Item = u64>) {
+    with(|task| task.offsets.entry((source, partition)).or_default().extend(offsets));
 }
 
 /// What the task has put aside while `f` ran, beside what `f` returned.
@@ -170,7 +179,8 @@ pub(super) fn reject<T: Serialize>(
         let mut letter = task.letter(operator.site(), &place, told(&error));
         content.write_to(&mut letter);
         if let Some(origin) = origin {
-            origin.write_to(&mut letter, &task.found, &task.read);
+            let offsets = task.offsets.get(&origin.read_by);
+            origin.write_to(&mut letter, &task.found, &task.read, offsets);
         }
         task.add(place, letter)
     };
@@ -212,7 +222,41 @@ pub(super) fn reject<T: Serialize>(
 /// # Ok::<(), tidemill::Error>(())
 /// ```
 pub fn put_aside<T: Serialize + ?Sized>(record: &T, error: impl Into<BoxError>) -> Result<()> {
-    let error = match error.into().downcast::<Error>() {
+    put(record, error.into(), |at| {
+        at.letters += 1;
+        (Place { operator: at.operator, partition: at.partition, record: at.record, nth: at.letters }, None)
+    })
+}
+
+/// Puts aside what a [`Source`](crate::io::Source) read at `offset` of `place` and cannot make a record of.
+///
+/// As [`put_aside`], to be called where a source reads; the letter tells place and offset.
+///
+/// # Errors
+/// As [`put_aside`].
+///
+/// # Examples
+/// See [`Source`](crate::io::Source).
+pub fn put_aside_from<T: Serialize + ?Sized>(
+    place: &str,
+    offset: u64,
+    record: &T,
+    error: impl Into<BoxError>,
+) -> Result<()> {
+    // By its offset it is the same letter however often it is read.
+    put(record, error.into(), |at| {
+        let at = Place { operator: at.operator, partition: at.partition, record: offset, nth: 0 };
+        (at, Some((place, offset)))
+    })
+}
+
+/// Puts a record aside at the place that `place` makes of where the task is, perhaps with where it was read.
+fn put<'a, T: Serialize + ?Sized>(
+    record: &T,
+    error: BoxError,
+    place: impl FnOnce(&mut At) -> (Place, Option<(&'a str, u64)>),
+) -> Result<()> {
+    let error = match error.downcast::<Error>() {
         Ok(error) => *error,
         Err(error) => Error::user(error.to_string()).with_boxed_source(error),
     };
@@ -222,11 +266,13 @@ pub fn put_aside<T: Serialize + ?Sized>(record: &T, error: impl Into<BoxError>) 
     let content = encode::Content::of(record, batch.limits().max_record_bytes);
     let put = |task: &mut TaskLetters| {
         let Some(at) = &mut task.at else { return Err(error.clone()) };
-        at.letters += 1;
-        let at = *at;
-        let place = Place { operator: at.operator, partition: at.partition, record: at.record, nth: at.letters };
-        let mut letter = task.letter(at.site, &place, Told(&error).to_string());
+        let (place, read_at) = place(at);
+        let site = at.site;
+        let mut letter = task.letter(site, &place, Told(&error).to_string());
         content.write_to(&mut letter);
+        if let Some((source, offset)) = read_at {
+            (letter.source, letter.offset, letter.exact) = (Some(source.to_owned()), Some(offset), true);
+        }
         task.add(place, letter)
     };
     with(put).unwrap_or(Ok(()))

@@ -48,6 +48,7 @@ mod pipe;
 mod placed;
 mod placing;
 mod range_partitioner;
+pub(crate) mod read;
 mod relocate;
 mod repartition;
 mod sample;
@@ -70,7 +71,7 @@ pub(crate) mod combiner {
 pub use accumulator::Accumulator;
 pub(crate) use accumulator::Updates;
 pub use action::{LocalIter, Number, StatCounter};
-pub use aside::put_aside;
+pub use aside::{put_aside, put_aside_from};
 pub use broadcast::Broadcast;
 pub use cache::StorageLevel;
 pub(crate) use every_process::in_every_process;

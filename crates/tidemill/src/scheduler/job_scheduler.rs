@@ -203,6 +203,7 @@ impl JobScheduler {
         self.graph.set_zero_time(restart.zero);
         self.set_clock_lag(restart.last);
         self.tell_start(&restart)?;
+        self.start_sinks(restart.job.as_deref(), !restart.unfinished.is_empty())?;
         self.restore_state(restart.last_done, &restart.state, &restart.sinks)?;
         for input in self.graph.inputs() {
             input.start()?;
@@ -295,6 +296,9 @@ fn check(graph: &Graph, used: &[Arc<dyn ErasedStream>], jobs: usize) -> Result<(
         output.stream.remember(graph.remember.get().copied().unwrap_or_default());
     }
     graph.inputs().iter().try_for_each(|input| input.check())?;
+    if let Some(output) = outputs.iter().find(|output| jobs > 1 && output.sink().is_some_and(|sink| sink.is_marked())) {
+        return Err(Misuse::ConcurrentMarked { jobs, output: output.site.to_string() }.into());
+    }
     for stream in used {
         stream.remember(graph.remember.get().copied().unwrap_or_default());
         stream.validate()?;

@@ -46,6 +46,8 @@ struct Remembered {
     last_done: Option<Time>,
     state: Vec<StateSource>,
     sinks: PreparedLast,
+    job: Option<String>,
+    has_unfinished: bool,
 }
 
 impl Opening {
@@ -94,6 +96,8 @@ impl JobScheduler {
             last_done: restart.last_done,
             state: restart.state.clone(),
             sinks: restart.sinks.clone(),
+            job: restart.job.clone(),
+            has_unfinished: !restart.unfinished.is_empty(),
         };
         tell(&self.graph, &Note::Start(Opening::of(&self.graph, restart.zero), remembered))
     }
@@ -128,6 +132,7 @@ impl JobScheduler {
                 self.graph.set_zero_time(Time::from_ms(theirs.zero_ms));
                 self.graph.set_epoch(remembered.epoch);
                 self.graph.identify()?;
+                self.start_sinks(remembered.job.as_deref(), remembered.has_unfinished)?;
                 self.restore_state(remembered.last_done, &remembered.state, &remembered.sinks)
             }
             Some(_) => Err(self.graph.session.runner().part("process 0 runs batches of another streaming context")),

@@ -4,7 +4,7 @@ use super::JobScheduler;
 use crate::{
     base::{Error, ErrorKind, Result, Time, clock::Stopwatch, config::MissedBatches, error::Mark, keys},
     checkpoint::{self, CheckpointLog, OpenOptions, Picked, Recovered, Slice, Slices, StateSource},
-    dstream::input::InputMemory,
+    dstream::{input::InputMemory, output::SinkStart},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,16 +27,18 @@ pub(super) struct Restart {
     pub(super) last_done: Option<Time>,
     pub(super) state: Vec<StateSource>,
     pub(super) sinks: PreparedLast,
+    /// The id of the program, where an output wants it.
+    pub(super) job: Option<String>,
 }
 
 impl Restart {
     /// Of a program that remembers nothing.
     fn fresh(zero: Time) -> Self {
         let (unfinished, state, sinks) = (Vec::new(), Vec::new(), PreparedLast::new());
-        Self { zero, unfinished, last: None, last_done: None, state, sinks }
+        Self { zero, unfinished, last: None, last_done: None, state, sinks, job: None }
     }
 
-    fn of(recovered: Recovered) -> Self {
+    fn of(recovered: Recovered, job: Option<String>) -> Self {
         let picked = recovered.picked_since.iter().chain(&recovered.unfinished).map(|picked| picked.time);
         Self {
             zero: recovered.zero,
@@ -45,6 +47,7 @@ impl Restart {
             last_done: recovered.last_done,
             state: recovered.state,
             sinks: recovered.sinks,
+            job,
         }
     }
 
@@ -89,7 +92,9 @@ impl JobScheduler {
         self.restore_inputs(&recovered)?;
         self.log_new_inputs(&log, &recovered)?;
         let _ = self.log.set(log);
-        let restart = Restart::of(recovered);
+        let marked = self.graph.outputs().iter().any(|output| output.sink().is_some_and(|sink| sink.is_marked()));
+        let job = marked.then(|| checkpoint::job(&*storage)).transpose()?;
+        let restart = Restart::of(recovered, job);
         restart.tell(storage.url());
         Ok(restart)
     }
@@ -127,6 +132,20 @@ impl JobScheduler {
 
     fn what_inputs_remember(&self) -> Result<BTreeMap<String, Vec<u8>>> {
         self.graph.inputs().iter().map(|input| Ok((input.uid().to_owned(), input.remember()?))).collect()
+    }
+
+    /// On every process: tells sinks that the program starts.
+    pub(super) fn start_sinks(&self, job: Option<&str>, has_unfinished: bool) -> Result<()> {
+        let (process, processes) = self.graph.session.runner().process();
+        for output in self.graph.outputs() {
+            let Some(sink) = output.sink() else { continue };
+            let mut start = SinkStart::default();
+            (start.job, start.uid) = (job.map(str::to_owned), output.uid().to_owned());
+            (start.epoch, start.has_unfinished) = (self.graph.epoch(), has_unfinished);
+            (start.process, start.processes) = (process, processes);
+            sink.start(&start).map_err(|error| error.context(format_args!("\"{}\" cannot start", output.site)))?;
+        }
+        Ok(())
     }
 
     /// On every process: brings back the state, and what sinks held, after the last batch that was done.

@@ -46,6 +46,9 @@ impl JobScheduler {
         let ended = self.await_batches(&deadline) || self.give_up_batches(drain);
         left_behind |= !self.end_threads(ended);
         let closed = if left_behind { Ok(()) } else { self.close_outputs(drain.is_some()) };
+        if !left_behind {
+            self.close_inputs();
+        }
         self.tell_stop();
         if left_behind {
             let error = self.left_behind();
@@ -70,6 +73,14 @@ impl JobScheduler {
         outcome
     }
 
+    fn close_inputs(&self) {
+        for input in self.graph.inputs() {
+            if let Err(error) = run_guarded("it panicked", || input.close()) {
+                tracing::warn!(%error, input = %input.site(), "an input could not be closed");
+            }
+        }
+    }
+
     /// Process 0 decides when the program ends; here that is only waited for.
     fn stop_following(&self, limit: Duration) -> Result<()> {
         let Some(follower) = lock(&self.generator).take() else {
@@ -83,7 +94,9 @@ impl JobScheduler {
                 limit.as_millis()
             )));
         }
-        self.end_threads(true);
+        if self.end_threads(true) {
+            self.close_inputs();
+        }
         Ok(())
     }
 

@@ -2,15 +2,19 @@
 
 use crate::{
     base::{Error, Result, Time},
-    io::{Sink, SinkContract},
+    io::{Sink, SinkContract, SinkStart},
 };
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
 /// Puts a sink to the contract of [`Sink`]: `sink` makes one, `seen` tells what a reader of the outside world finds of
 /// a batch, in any order, or `None` if it finds no complete batch. (Of an empty batch it may find either.)
+///
+/// A [marked](SinkContract::Marked) sink is seen once it has sealed, and is tried for that, too: what was sealed is there
+/// once, whatever becomes of the batch and however often it runs. Each sink of a trial is a start of the program on one
+/// process.
 ///
 /// Every trial uses batch times of its own, each after the last, and makes a new sink where the contract speaks of a crash,
 /// which is told what the last batch left as it stood in the log. A sink that shows records later than their batch, such
@@ -33,10 +37,11 @@ use std::{
 pub fn check_sink<S: Sink<String>>(sink: impl Fn() -> S, seen: impl Fn(Time) -> Option<Vec<String>>) {
     let contract = sink().contract();
     assert!(contract != SinkContract::AtLeastOnce, "a sink that may write a batch twice has no contract to be tried");
-    let trials = Trials { sink, seen, log: RefCell::new(Vec::new()) };
+    let trials = Trials { sink, seen, contract, starts: Cell::new(0), log: RefCell::new(Vec::new()) };
     trials.first_attempt();
     trials.once();
-    trials.again(contract);
+    trials.again();
+    trials.sealed();
     trials.fewer_partitions();
     trials.out_of_order();
     trials.partition_again();
@@ -54,6 +59,8 @@ pub fn check_sink<S: Sink<String>>(sink: impl Fn() -> S, seen: impl Fn(Time) -> 
 struct Trials<F, G> {
     sink: F,
     seen: G,
+    contract: SinkContract,
+    starts: Cell<u64>,
     /// What every batch that is done left, as bytes.
     log: RefCell<Vec<(Time, Vec<u8>)>>,
 }
@@ -66,11 +73,22 @@ fn write<S: Sink<String>>(sink: &S, time: Time, partition: usize, records: &[&st
     sink.write(time, partition, &mut lines(records).into_iter())
 }
 
+/// Writes a batch, and leaves it at that.
+fn attempt<S: Sink<String>>(sink: &S, time: Time, partitions: &[&[&str]]) -> Result<Vec<S::Receipt>> {
+    sink.begin(time)?;
+    partitions.iter().enumerate().map(|(partition, records)| write(sink, time, partition, records)).collect()
+}
+
+/// Takes what was written as far as it goes before it is done.
+fn sealed<S: Sink<String>>(sink: &S, time: Time, written: Vec<S::Receipt>) -> Result<Vec<S::Receipt>> {
+    sink.seal(time)?;
+    sink.prepare(time, written)
+}
+
 /// Takes a batch as far as it goes before it is done.
 fn prepare<S: Sink<String>>(sink: &S, time: Time, partitions: &[&[&str]]) -> Result<Vec<S::Receipt>> {
-    sink.begin(time)?;
-    let written = partitions.iter().enumerate().map(|(partition, records)| write(sink, time, partition, records));
-    sink.prepare(time, written.collect::<Result<_>>()?)
+    let written = attempt(sink, time, partitions)?;
+    sealed(sink, time, written)
 }
 
 #[track_caller]
@@ -95,10 +113,30 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
         assert_eq!(found, expected.map(|records| sorted(lines(records))), "{trial}: what a reader finds");
     }
 
+    /// Takes a batch as far as it goes before anything is seen of it.
+    #[track_caller]
+    fn unseen(&self, trial: &str, sink: &S, time: Time, partitions: &[&[&str]]) {
+        let is_marked = self.contract == SinkContract::Marked;
+        let taken = if is_marked { attempt(sink, time, partitions) } else { prepare(sink, time, partitions) };
+        succeeded(trial, taken);
+    }
+
+    /// A new sink, which is told that its program starts.
+    #[track_caller]
+    fn started(&self, trial: &str) -> S {
+        let sink = (self.sink)();
+        self.starts.set(self.starts.get() + 1);
+        let mut start = SinkStart::default();
+        (start.job, start.uid) = (Some("trials".into()), "trials/save_to".into());
+        (start.epoch, start.has_unfinished, start.processes) = (self.starts.get(), true, 1);
+        succeeded(&format!("{trial}, start"), sink.start(&start));
+        sink
+    }
+
     /// A new sink after a crash or a stop: it is told what the log has.
     #[track_caller]
     fn restarted(&self, trial: &str) -> S {
-        let sink = (self.sink)();
+        let sink = self.started(trial);
         let log = self.log.borrow();
         let last = log.last().map(|(time, bytes)| {
             let receipts = postcard::from_bytes(bytes);
@@ -144,7 +182,8 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
     /// Comes first, while there is nothing in the log.
     fn first_attempt(&self) {
         let (trial, time) = ("a first batch that crashed", Time::from_ms(500));
-        succeeded(trial, prepare(&(self.sink)(), time, &[&["x"], &["y"]]));
+        // A first start is told that nothing was logged.
+        self.unseen(trial, &self.restarted(trial), time, &[&["x"], &["y"]]);
         let sink = self.restarted(trial);
         self.finds(trial, 500, None);
         self.run("the first batch, run again after a crash", &sink, 500, &[&["a"]]);
@@ -159,17 +198,38 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
         self.finds("the batch before the restart", 2_000, Some(&["d", "e"]));
     }
 
-    fn again(&self, contract: SinkContract) {
+    fn again(&self) {
         let time = 3_000;
         self.batch("a batch that the log forgets", time, &[&["a"], &["a", "b"]]);
         self.forget_last();
         self.batch("a batch run again after the log forgot it", time, &[&["a"], &["a", "b"]]);
         self.finds("a batch before the one that was forgotten", 2_500, Some(&["f"]));
-        if contract == SinkContract::Idempotent {
+        if self.contract != SinkContract::Transactional {
             let sink = self.restarted("a batch run twice");
             self.run("a batch run again without a word of warning", &sink, time, &[&["a"], &["a", "b"]]);
             self.run("a batch run again by the same sink", &sink, time, &[&["a"], &["a", "b"]]);
         }
+    }
+
+    /// What was sealed is there, once, whether the program crashes, gives the batch up, or runs it again.
+    fn sealed(&self) {
+        if self.contract != SinkContract::Marked {
+            return;
+        }
+        let (time, trial) = (Time::from_ms(3_500), "a batch that was sealed");
+        let sink = self.restarted(trial);
+        succeeded(trial, prepare(&sink, time, &[&["a"], &["b"]]));
+        self.finds(trial, 3_500, Some(&["a", "b"]));
+        succeeded(trial, prepare(&sink, time, &[&["a"], &["b"]]));
+        self.finds("a batch that was sealed, run again by the same sink", 3_500, Some(&["a", "b"]));
+        drop(sink);
+        let sink = self.restarted(trial);
+        self.unseen(trial, &sink, time, &[&["a"], &["b"]]);
+        succeeded(trial, sink.abort(time));
+        self.finds("a batch that was sealed and aborted when it ran again", 3_500, Some(&["a", "b"]));
+        self.batch("a batch that was sealed, run again after a crash", 3_500, &[&["a"], &["b"]]);
+        self.batch("the batch after one that was sealed", 3_600, &[&["c"]]);
+        self.finds(trial, 3_500, Some(&["a", "b"]));
     }
 
     fn fewer_partitions(&self) {
@@ -184,7 +244,7 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
         succeeded(trial, sink.begin(time));
         let second = succeeded(trial, write(&sink, time, 1, &["b"]));
         let first = succeeded(trial, write(&sink, time, 0, &["a"]));
-        let prepared = succeeded(trial, sink.prepare(time, vec![first, second]));
+        let prepared = succeeded(trial, sealed(&sink, time, vec![first, second]));
         self.commit(trial, &sink, time, prepared);
         self.finds(trial, 5_000, Some(&["a", "b"]));
     }
@@ -195,11 +255,14 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
         succeeded(trial, sink.begin(time));
         succeeded(trial, write(&sink, time, 0, &["a", "b"]));
         let again = succeeded(trial, write(&sink, time, 0, &["a", "b"]));
-        let prepared = succeeded(trial, sink.prepare(time, vec![again]));
+        let prepared = succeeded(trial, sealed(&sink, time, vec![again]));
         self.commit(trial, &sink, time, prepared);
         self.finds(trial, 6_000, Some(&["a", "b"]));
         let trial = "a batch tried again by the same sink";
-        succeeded(trial, prepare(&sink, Time::from_ms(6_500), &[&["x"], &["y"]]));
+        // Before it is sealed nobody knows that it came out otherwise; a marked sink may have it in its transaction.
+        let first: [&[&str]; 2] =
+            if self.contract == SinkContract::Marked { [&["a"], &["b"]] } else { [&["x"], &["y"]] };
+        self.unseen(trial, &sink, Time::from_ms(6_500), &first);
         self.run(trial, &sink, 6_500, &[&["a"], &["b"]]);
     }
 
@@ -217,7 +280,7 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
         succeeded(trial, sink.abort(time));
         self.finds(trial, 10_000, None);
         let trial = "a batch aborted when it was prepared";
-        succeeded(trial, prepare(&sink, time, &[&["a"], &["b"]]));
+        self.unseen(trial, &sink, time, &[&["a"], &["b"]]);
         succeeded(trial, sink.abort(time));
         self.finds(trial, 10_000, None);
         succeeded("an abort before anything", sink.abort(Time::from_ms(11_000)));
@@ -233,7 +296,7 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
         drop(sink);
         self.finds(trial, 12_000, None);
         let sink = self.restarted(trial);
-        succeeded(trial, prepare(&sink, time, &[&["x"], &["y"]]));
+        self.unseen(trial, &sink, time, &[&["x"], &["y"]]);
         drop(sink);
         self.finds(trial, 12_000, None);
         self.batch("a batch run again after a crash", 12_000, &[&["a"]]);
@@ -296,7 +359,7 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
                 .collect();
             threads.into_iter().map(|thread| thread.join().expect("a thread of the trial does not panic")).collect()
         });
-        let prepared = succeeded(trial, sink.prepare(time, succeeded(trial, receipts)));
+        let prepared = succeeded(trial, sealed(&sink, time, succeeded(trial, receipts)));
         self.commit(trial, &sink, time, prepared);
         let all: Vec<&str> = names.iter().flat_map(|name| vec![name.as_str(); 100]).collect();
         self.finds(trial, 14_000, Some(&all));
@@ -315,7 +378,7 @@ impl<S: Sink<String>, F: Fn() -> S, G: Fn(Time) -> Option<Vec<String>>> Trials<F
         let _ = write(&dead, time, 1, &["y"]);
         let second = succeeded(trial, write(&sink, time, 1, &["b"]));
         let _ = dead.abort(time);
-        let receipts = succeeded(trial, sink.prepare(time, vec![first, second]));
+        let receipts = succeeded(trial, sealed(&sink, time, vec![first, second]));
         let _ = prepare(&dead, time, &[&["x"], &["y"], &["z"]]);
         self.done(trial, time, &receipts);
         let _ = dead.abort(time);

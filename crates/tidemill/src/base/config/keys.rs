@@ -230,7 +230,10 @@ keys! {
     FILE_MIN_REMEMBER: Duration = positive_time("spark.streaming.fileStream.minRememberDuration", "60s")
         .unit(Unit::Seconds)
         .also_called(&["spark.streaming.minRememberDuration"]);
-
+    /// How many records of each Kafka partition a second of a batch may bring at most; 0 or less is no limit.
+    KAFKA_MAX_RATE: Option<u64> = optional_rate("spark.streaming.kafka.maxRatePerPartition", "no limit");
+    /// How many records of each Kafka partition a batch may bring at least, whatever backpressure says.
+    KAFKA_MIN_RATE: usize = count("spark.streaming.kafka.minRatePerPartition", "1");
 
     /// How many worker threads run a job.
     WORKER_THREADS: Option<usize> = optional_count("tidemill.worker.threads", "the threads of `spark.master`");
@@ -298,6 +301,16 @@ keys! {
     /// server that vanished without a word is noticed only by that.
     SOCKET_IDLE_TIMEOUT: Option<Duration> =
         ConfigKey::<Option<Duration>>::optional("tidemill.socket.idleTimeout", "no limit");
+    /// The brokers of Kafka, as `host:port`, with commas between; keys of librdkafka are set as `kafka.<key>`.
+    KAFKA_BROKERS: Option<String> = ConfigKey::<Option<String>>::optional("tidemill.kafka.brokers", "none")
+        .also_called(&["tidemill.kafka.bootstrap"]);
+    /// How many records of each Kafka partition the first batch after a start takes at most, so that a program that is
+    /// still cold is not handed a mountain.
+    KAFKA_FIRST_BATCH_RECORDS: usize = count("tidemill.kafka.firstBatchRecords", "10000");
+    /// After how long new topics and partitions are looked for, and offsets that expired.
+    KAFKA_REFRESH_INTERVAL: Duration = positive_time("tidemill.kafka.refreshInterval", "10s");
+    /// The largest value of a Kafka record; a larger one is put aside with its place, or fails the batch.
+    KAFKA_MAX_RECORD_BYTES: u64 = bytes("tidemill.kafka.maxRecordBytes", "64MiB");
     /// What happens to a batch when one of its files is gone before it is read: `skip` leaves the file out and says so,
     /// `fail` fails the batch.
     FILE_STREAM_MISSING: MissingFile = ConfigKey::<MissingFile>::new("tidemill.fileStream.missingFile", "skip");

@@ -21,6 +21,8 @@ const TELLTALES: &[&str] = &[
     "privatekey",
     "credential",
     "jaas",
+    "key.pem",
+    "kafka.sasl.oauthbearer.config",
 ];
 
 /// The value as a person may see it.

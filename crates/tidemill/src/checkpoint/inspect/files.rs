@@ -4,6 +4,7 @@ use super::{
     super::{
         entry::{INPUTS, LOCK, LogEntry, STATE, epoch_of, log_name, log_number},
         facts::{Found, fault_of},
+        job::JOB,
     },
     FileFound, FileStatus,
     look::Look,
@@ -79,6 +80,9 @@ impl Look<'_> {
         }
         if name.starts_with(DEAD_LETTERS) {
             return Ok(self.letters_status(name));
+        }
+        if name == JOB {
+            return Ok((FileStatus::Live, String::new()));
         }
         let Some(epoch) = epoch_of(name) else { return Ok((FileStatus::Other, String::new())) };
         let must = named.must.get(name).copied();

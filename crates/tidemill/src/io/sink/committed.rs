@@ -1,6 +1,6 @@
 //! A sink of any type as the commit of a batch sees it: user code runs guarded, receipts are bytes.
 
-use super::{Sink, SinkContract};
+use super::{Sink, SinkContract, SinkStart};
 use crate::{
     base::{Data, Error, Result, Time},
     dstream::{Guarantee, output::CommittedSink},
@@ -27,7 +27,7 @@ pub(super) struct Committed<T, S: Sink<T>> {
 impl<T: Data, S: Sink<T>> Committed<T, S> {
     pub(super) fn new(site: Site, sink: S) -> Self {
         let guarantee = match sink.contract() {
-            SinkContract::Idempotent | SinkContract::Transactional => Guarantee::ExactlyOnce,
+            SinkContract::Idempotent | SinkContract::Transactional | SinkContract::Marked => Guarantee::ExactlyOnce,
             SinkContract::AtLeastOnce => Guarantee::AtLeastOnce,
         };
         Self { sink, site, guarantee, prepared: Mutex::default(), records: PhantomData }
@@ -52,6 +52,8 @@ impl<T: Data, S: Sink<T>> Committed<T, S> {
         let receipts = rdd.run_written(site, move |partition, records| {
             writer.sink.write(time, partition, records).map_err(|error| in_partition(error, partition))
         })?;
+        // Nobody is done before all have sealed.
+        session.agree(self.guarded(time, || self.sink.seal(time)))?;
         if session.is_driver() {
             let prepared = Arc::new(self.guarded(time, || self.sink.prepare(time, receipts))?);
             let earlier = self.batches().insert(time, prepared);
@@ -72,6 +74,14 @@ impl<T: Data, S: Sink<T>> Committed<T, S> {
 impl<T: Data, S: Sink<T>> CommittedSink for Committed<T, S> {
     fn guarantee(&self) -> Guarantee {
         self.guarantee
+    }
+
+    fn is_marked(&self) -> bool {
+        self.sink.contract() == SinkContract::Marked
+    }
+
+    fn start(&self, start: &SinkStart) -> Result<()> {
+        run_guarded("the sink panicked", || self.sink.start(start)).and_then(|started| started)
     }
 
     fn prepared(&self, time: Time) -> Result<Option<Vec<u8>>> {

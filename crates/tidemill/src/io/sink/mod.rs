@@ -5,6 +5,7 @@ mod committed;
 mod directory;
 mod rolling;
 
+pub use crate::dstream::output::SinkStart;
 pub use directory::{ObjectDirectories, PartReceipt, TextDirectories};
 pub use rolling::{RollingFiles, RollingJsonLines, RollingOptions, RollingReceipt};
 
@@ -25,34 +26,43 @@ pub enum SinkContract {
     /// Nothing of a batch is seen before its commit, and a commit may be repeated with the same receipts. A batch that was
     /// committed is run again only after [`Sink::restore`] was told of an earlier one.
     Transactional,
+    /// What a process wrote of a batch is seen once it is [sealed](Sink::seal), before the batch is done, together with a
+    /// mark by which the sink knows it again: when the batch runs again it is not written a second time. So a batch must
+    /// come out the same each time it runs, and one that is given up after it was sealed stays. Batches are sealed in the
+    /// order of their times: `spark.streaming.concurrentJobs` above 1 is refused.
+    Marked,
     /// A batch that is given again is there again. The program says so when it starts.
     AtLeastOnce,
 }
 
 /// A place that the batches of a stream are written to, keyed by batch time and partition.
 ///
-/// For each batch, in this order:
+/// First of all there is [`start`](Self::start), in every process. Then, for each batch, in this order:
 ///
 /// 1. [`begin`](Self::begin), on the driver;
 /// 2. [`write`](Self::write) for every partition, empty ones too, on the workers: in any order, at once, perhaps in
-///    other processes, perhaps more than once for one partition. What it wrote is durable when it returns its receipt;
-/// 3. [`prepare`](Self::prepare) with the receipt of every partition, on the driver: the last step that may fail. What
-///    it returns is logged, together with the state of the program, and from then on the batch is done;
-/// 4. [`commit`](Self::commit) with what was logged, on the driver: now the batch is seen. It is repeated until it
+///    other processes, perhaps more than once for one partition. What it wrote is durable when it returns its receipt, or
+///    else when the batch is sealed;
+/// 3. [`seal`](Self::seal), in every process, also one that had no partition, once all partitions were written everywhere;
+/// 4. [`prepare`](Self::prepare) with the receipt of every partition, on the driver, once all processes have sealed: the
+///    last step that may fail. What it returns is logged, together with the state of the program, and from then on the
+///    batch is done;
+/// 5. [`commit`](Self::commit) with what was logged, on the driver: now the batch is seen. It is repeated until it
 ///    succeeds, after a crash by a new sink, to which [`restore`](Self::restore) hands what the log has.
 ///
 /// If anything fails before the batch is done, all begins anew with step 1; or the batch is given up, and there is
-/// [`abort`](Self::abort) instead of step 4. A crash makes no call at all.
+/// [`abort`](Self::abort) instead of step 5. A crash makes no call at all.
 ///
 /// What a sink must keep to, so that its output is written exactly once:
 ///
-/// - **Before `commit` nobody sees** anything of the batch, or can tell that it is incomplete. After `abort` it stays so.
+/// - **Before `commit` nobody sees** anything of the batch, or can tell that it is incomplete. After `abort` it stays so. Of
+///   a [marked](SinkContract::Marked) sink nobody sees anything of what a process wrote before that process seals it.
 /// - **`commit` is all or nothing for its readers**, and can be repeated: after an error that left open whether it
 ///   happened, after it was cut off half-way, and after it succeeded. All that it needs is in the receipts and durable.
 /// - **A batch may run again** from `begin` on, with the same records, as long as it was not committed; after damage to
 ///   the log even then. Running it again adds nothing: the same time is the same place. An
-///   [idempotent](SinkContract::Idempotent) sink finds that out by itself, a [transactional](SinkContract::Transactional)
-///   one is told by `restore`.
+///   [idempotent](SinkContract::Idempotent) sink finds that out by itself, a [marked](SinkContract::Marked) one by its marks,
+///   a [transactional](SinkContract::Transactional) one is told by `restore`.
 /// - **An attempt that was left for dead may still write**, prepare and abort, in a process that was stopped and wakes up
 ///   late: it must not hurt what another one commits. So each attempt writes under a name of its own, and takes
 ///   away only what is its own.
@@ -97,6 +107,15 @@ pub trait Sink<T>: Send + Sync + 'static {
         SinkContract::Idempotent
     }
 
+    /// The program starts. In every process, before any batch and before [`restore`](Self::restore).
+    ///
+    /// # Errors
+    /// Any; the program does not start.
+    fn start(&self, start: &SinkStart) -> Result<()> {
+        let _ = start;
+        Ok(())
+    }
+
     /// Prepares for the batch at `time`.
     ///
     /// # Errors
@@ -114,6 +133,16 @@ pub trait Sink<T>: Send + Sync + 'static {
     /// # Errors
     /// Any; the batch fails. After one of the kind [`Unavailable`](crate::ErrorKind::Unavailable) it is tried again.
     fn write(&self, time: Time, partition: usize, records: &mut dyn Iterator<Item = T>) -> Result<Self::Receipt>;
+
+    /// All partitions of the batch at `time` were written, in every process: in each of them, what it wrote is made durable,
+    /// and by a [marked](SinkContract::Marked) sink visible. If it fails in one process the batch begins anew in all.
+    ///
+    /// # Errors
+    /// Any; the batch fails. After one of the kind [`Unavailable`](crate::ErrorKind::Unavailable) it is tried again.
+    fn seal(&self, time: Time) -> Result<()> {
+        let _ = time;
+        Ok(())
+    }
 
     /// Takes the receipts of every partition, in their order, before the batch at `time` is declared done; what it returns
     /// is what [`commit`](Self::commit) and [`restore`](Self::restore) are told. By default the receipts themselves.

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod full_disk;
+mod marked;
 
 use super::{ObjectDirectories, RollingFiles, RollingOptions, Sink, TextDirectories};
 use crate::{

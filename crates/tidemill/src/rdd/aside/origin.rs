@@ -1,6 +1,6 @@
 //! From which record of which source a record comes.
 
-use super::Letters;
+use super::{Letters, Offsets};
 use crate::base::dead_letters::DeadLetter;
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,17 +18,25 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Adds what it knows of the record of `letter`.
-    pub(super) fn write_to(self, letter: &mut DeadLetter, found: &Letters, read: &HashMap<(u64, usize), u64>) {
+    /// Adds what it knows of the record of `letter`; `offsets` are those of the source, if it has any.
+    pub(super) fn write_to(
+        self,
+        letter: &mut DeadLetter,
+        found: &Letters,
+        read: &HashMap<(u64, usize), u64>,
+        offsets: Option<&Offsets>,
+    ) {
         letter.source = Some(self.source);
         letter.exact = self.exact;
-        letter.offset = if self.exact {
+        let number_of = |offset| offsets.map_or(Some(offset), |offsets| offsets.number_at(offset));
+        let number = if self.exact {
             let before = found.iter().filter(|(place, _)| self.through.contains(&place.operator));
-            let put_aside: BTreeSet<u64> = before.filter_map(|(_, letter)| letter.offset).collect();
+            let put_aside: BTreeSet<u64> = before.filter_map(|(_, letter)| number_of(letter.offset?)).collect();
             Some(numbered_with(letter.record, &put_aside))
         } else {
             read.get(&self.read_by).copied()
         };
+        letter.offset = number.and_then(|number| offsets.map_or(Some(number), |offsets| offsets.of(number)));
     }
 }
 

@@ -1,0 +1,335 @@
+//! The thread that asks the cluster for the driver, so that a batch never waits long for an answer.
+//!
+//! What is known is kept under one lock, and the thread asks without holding it. A look asks how far the partitions go;
+//! a refresh looks for new partitions, expired offsets and topics that were made anew besides.
+
+use super::{
+    choice::{StartingOffsets, Topics},
+    cluster::{Cluster, Offsets},
+    loss::{Extent, Loss, Losses},
+    topic_ids::TopicIds,
+};
+use crate::offsets::TopicPartition;
+use rdkafka::error::RDKafkaErrorCode;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+use tidemill::{Clock, Error, ErrorKind, Result, SystemClock, Time, base::clock::Stopwatch};
+
+/// For how long an end must lie before what was read already until it is believed: a new leader may be behind for a moment.
+const SUSPICION: Duration = Duration::from_secs(5);
+
+/// How long the end of commits is waited for when the stream ends.
+const LAST_COMMIT: Duration = Duration::from_secs(5);
+
+/// How long the thread rests after the cluster did not answer.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What is known of the cluster, and how far batches have come.
+#[derive(Default)]
+pub(super) struct Known {
+    /// What the next batch begins at.
+    pub(super) positions: Offsets,
+    /// Whether it was found out where the stream begins; what is found later is new.
+    pub(super) begun: bool,
+    pub(super) ends: Offsets,
+    pub(super) ids: TopicIds,
+    /// Since when the cluster does not answer.
+    pub(super) trouble: Option<Trouble>,
+    /// Why no batch can be picked any more.
+    pub(super) failure: Option<Error>,
+    suspected: BTreeMap<TopicPartition, Stopwatch>,
+    asked: u64,
+    answered: u64,
+    refreshed: bool,
+    to_commit: Offsets,
+    ending: bool,
+}
+
+/// A cluster that does not answer.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub(super) since: Time,
+    pub(super) error: Error,
+}
+
+/// What the thread works with.
+pub(super) struct Watch {
+    pub(super) topics: Topics,
+    pub(super) starting: StartingOffsets,
+    pub(super) losses: Arc<Losses>,
+    pub(super) refresh_interval: Duration,
+    known: Mutex<Known>,
+    changed: Condvar,
+}
+
+impl Watch {
+    pub(super) fn new(
+        topics: Topics,
+        starting: StartingOffsets,
+        losses: Arc<Losses>,
+        refresh_interval: Duration,
+    ) -> Arc<Self> {
+        let (known, changed) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { topics, starting, losses, refresh_interval, known, changed })
+    }
+
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the thread, and waits until the cluster has told of itself, or does not within `patience`.
+    ///
+    /// # Errors
+    /// If it told that the program cannot run with it.
+    pub(super) fn start(self: &Arc<Self>, cluster: Cluster, patience: Duration) -> Result<JoinHandle<()>> {
+        let watch = self.clone();
+        let name = "tidemill-kafka-watch".to_owned();
+        let thread = std::thread::Builder::new().name(name).spawn(move || watch.run(&cluster)).map_err(Error::from)?;
+        let begun = |known: &mut Known| !known.refreshed && known.failure.is_none() && known.trouble.is_none();
+        let known = self.changed.wait_timeout_while(self.known(), patience, begun);
+        let (known, _) = known.unwrap_or_else(PoisonError::into_inner);
+        match known.failure.clone() {
+            None => Ok(thread),
+            Some(error) => {
+                drop(known);
+                self.end();
+                let _ = thread.join();
+                Err(error)
+            }
+        }
+    }
+
+    /// What is known after the cluster was asked anew; what was known before, if it takes longer than `patience` to answer.
+    pub(super) fn look(&self, patience: Duration) -> MutexGuard<'_, Known> {
+        let mut known = self.known();
+        known.asked += 1;
+        let asked = known.asked;
+        self.changed.notify_all();
+        // A cluster in trouble is not waited for in every batch.
+        let waits = |known: &mut Known| known.answered < asked && known.trouble.is_none() && known.failure.is_none();
+        self.changed.wait_timeout_while(known, patience, waits).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Commits these offsets to the group, soon.
+    pub(super) fn commit(&self, offsets: Offsets) {
+        self.known().to_commit.extend(offsets);
+        self.changed.notify_all();
+    }
+
+    /// Tells the thread to end. It commits what is to be committed first.
+    pub(super) fn end(&self) {
+        self.known().ending = true;
+        self.changed.notify_all();
+    }
+
+    fn run(&self, cluster: &Cluster) {
+        let mut since_refresh: Option<Stopwatch> = None;
+        while let Some((asked, commit)) = self.next_task(cluster, since_refresh) {
+            if !commit.is_empty() {
+                cluster.commit(&commit);
+            }
+            let due = since_refresh.is_none_or(|since| since.elapsed() >= self.refresh_interval);
+            if due || asked.is_some() {
+                let outcome = if due { self.refresh(cluster) } else { self.ask_for_ends(cluster) };
+                if outcome.is_ok() && due {
+                    since_refresh = Some(Stopwatch::start());
+                }
+                self.answered(asked, outcome);
+            }
+            cluster.serve(Duration::ZERO);
+        }
+        self.finish(cluster);
+    }
+
+    /// What to do next: up to which question to answer, and what to commit. `None` when the stream ends.
+    fn next_task(&self, cluster: &Cluster, since_refresh: Option<Stopwatch>) -> Option<(Option<u64>, Offsets)> {
+        let mut known = self.known();
+        loop {
+            if known.ending {
+                return None;
+            }
+            let commit = std::mem::take(&mut known.to_commit);
+            let asked = (known.answered < known.asked).then_some(known.asked);
+            let rest = match since_refresh {
+                _ if known.trouble.is_some() => PAUSE,
+                Some(since) => self.refresh_interval.saturating_sub(since.elapsed()),
+                None => Duration::ZERO,
+            };
+            if known.trouble.is_none() && (asked.is_some() || rest.is_zero()) || !commit.is_empty() {
+                return Some((asked, commit));
+            }
+            let under_way = cluster.log().commits_under_way();
+            let pause = if under_way { rest.min(PAUSE) } else { rest };
+            let (again, waited) = self.changed.wait_timeout(known, pause).unwrap_or_else(PoisonError::into_inner);
+            known = again;
+            if waited.timed_out() {
+                let asked = (known.answered < known.asked).then_some(known.asked);
+                return Some((asked, std::mem::take(&mut known.to_commit)));
+            }
+        }
+    }
+
+    fn refresh(&self, cluster: &Cluster) -> Result<()> {
+        let partitions = cluster.partitions(&self.topics).map_err(|error| self.unless_missing(error))?;
+        cluster.serve(Duration::from_millis(5));
+        let ids = cluster.log().ids();
+        let beginnings = cluster.beginnings(&partitions)?;
+        let ends = cluster.ends(&partitions)?;
+        let (new, first): (Vec<_>, bool) = {
+            let known = self.known();
+            let new = partitions.iter().filter(|partition| !known.positions.contains_key(partition));
+            (new.cloned().collect(), !known.begun)
+        };
+        let starting = if first { &self.starting } else { &StartingOffsets::Earliest };
+        let starting = cluster.starting(&new, starting)?;
+        let mut known = self.known();
+        let anew = known.made_anew(&ids);
+        for topic in &anew {
+            self.follow(&mut known, topic, &beginnings, &ends)?;
+        }
+        if !first && !new.is_empty() {
+            tracing::info!(partitions = ?new.iter().map(ToString::to_string).collect::<Vec<_>>(), "new partitions are read");
+        }
+        known.positions.extend(starting);
+        known.ids.extend(ids);
+        known.ends.extend(ends);
+        for (partition, begin) in &beginnings {
+            self.pass_over_expired(&mut known, partition, *begin)?;
+        }
+        self.check_ends(&mut known)?;
+        (known.begun, known.refreshed) = (true, true);
+        Ok(())
+    }
+
+    /// A topic that is not there when the stream is to begin is probably misspelt; one that was there may come back.
+    fn unless_missing(&self, error: Error) -> Error {
+        let code = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+        match code {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) if !self.known().begun => {
+                Error::invalid(format!("{error}; make the topic before the program starts, or name another"))
+            }
+            _ => error,
+        }
+    }
+
+    fn ask_for_ends(&self, cluster: &Cluster) -> Result<()> {
+        let partitions: Vec<_> = self.known().positions.keys().cloned().collect();
+        let ends = cluster.ends(&partitions)?;
+        if ends.is_empty() && !partitions.is_empty() {
+            return Err(Error::unavailable("no partition told how far it goes"));
+        }
+        let mut known = self.known();
+        known.ends.extend(ends);
+        self.check_ends(&mut known)
+    }
+
+    /// A topic is another one under an old name: nothing of the old one can be read any more.
+    fn follow(&self, known: &mut Known, topic: &str, beginnings: &Offsets, ends: &Offsets) -> Result<()> {
+        let of_topic: Vec<_> = known.positions.keys().filter(|partition| &*partition.topic == topic).cloned().collect();
+        for partition in of_topic {
+            let from = known.positions[&partition];
+            let extent = match (beginnings.get(&partition), ends.get(&partition)) {
+                (Some(begin), Some(end)) => Extent { begin: *begin, end: *end },
+                _ => Extent { begin: 0, end: 0 },
+            };
+            let why = "the topic was deleted and made anew";
+            let next = self.losses.go_on(&Loss { partition: &partition, from, until: None, why, extent })?;
+            if ends.contains_key(&partition) {
+                known.positions.insert(partition, next);
+            } else {
+                known.positions.remove(&partition);
+            }
+        }
+        Ok(())
+    }
+
+    fn pass_over_expired(&self, known: &mut Known, partition: &TopicPartition, begin: i64) -> Result<()> {
+        let Some(position) = known.positions.get(partition).copied().filter(|position| *position < begin) else {
+            return Ok(());
+        };
+        let end = known.ends.get(partition).copied().unwrap_or(begin);
+        let extent = Extent { begin, end };
+        let why = "they expired or were deleted";
+        let next = self.losses.go_on(&Loss { partition, from: position, until: None, why, extent })?;
+        known.positions.insert(partition.clone(), next);
+        Ok(())
+    }
+
+    /// A partition that ends before what was read of it lost its end, or is another one.
+    fn check_ends(&self, known: &mut Known) -> Result<()> {
+        let Known { positions, ends, suspected, .. } = known;
+        let behind = |(partition, position): (&TopicPartition, &i64)| {
+            ends.get(partition).is_some_and(|end| end < position).then(|| partition.clone())
+        };
+        let behind: Vec<_> = positions.iter().filter_map(behind).collect();
+        suspected.retain(|partition, _| behind.contains(partition));
+        for partition in behind {
+            let since = suspected.entry(partition.clone()).or_insert_with(Stopwatch::start);
+            if since.elapsed() < SUSPICION {
+                continue;
+            }
+            let (from, extent) = (positions[&partition], Extent { begin: 0, end: ends[&partition] });
+            let why = "the partition ends before them; it lost its end, or the topic was made anew";
+            let next = self.losses.go_on(&Loss { partition: &partition, from, until: None, why, extent })?;
+            positions.insert(partition, next);
+        }
+        Ok(())
+    }
+
+    /// Takes note of what came of a question.
+    fn answered(&self, asked: Option<u64>, outcome: Result<()>) {
+        let mut known = self.known();
+        match outcome {
+            Ok(()) => {
+                if let Some(asked) = asked {
+                    known.answered = asked;
+                }
+                if let Some(trouble) = known.trouble.take() {
+                    let now = SystemClock::new().now();
+                    tracing::info!(topics = %self.topics, silent_for = ?now.since(trouble.since), "Kafka answers again");
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Unavailable => known.note_trouble(&self.topics, error),
+            Err(error) => known.failure = Some(error),
+        }
+        drop(known);
+        self.changed.notify_all();
+    }
+
+    /// Sends what is still to be committed, and waits a little until it is.
+    fn finish(&self, cluster: &Cluster) {
+        let commit = std::mem::take(&mut self.known().to_commit);
+        if !commit.is_empty() {
+            cluster.commit(&commit);
+        }
+        let since = Stopwatch::start();
+        while cluster.log().commits_under_way() && since.elapsed() < LAST_COMMIT {
+            cluster.serve(Duration::from_millis(10));
+        }
+        if cluster.log().commits_under_way() {
+            tracing::warn!(topics = %self.topics, "the group did not confirm the last offsets in time");
+        }
+    }
+}
+
+impl Known {
+    /// The topics that have another id than they had.
+    fn made_anew(&self, ids: &TopicIds) -> Vec<String> {
+        let changed = |(topic, id): &(&String, &String)| self.ids.get(*topic).is_some_and(|known| known != *id);
+        ids.iter().filter(changed).map(|(topic, _)| topic.clone()).collect()
+    }
+
+    fn note_trouble(&mut self, topics: &Topics, error: Error) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.error = error;
+            return;
+        }
+        let since = SystemClock::new().now();
+        tracing::warn!(%topics, %error, %since, "Kafka does not answer; batches bring nothing until it does");
+        self.trouble = Some(Trouble { since, error });
+    }
+}

@@ -1,0 +1,38 @@
+//! At least once: records go out as they come, and a batch is sealed when all are delivered.
+
+use super::{place::Place, producer::Producer};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tidemill::Result;
+
+/// A producer without transactions, made anew after whatever went wrong.
+#[derive(Debug)]
+pub(super) struct Plain {
+    place: Place,
+    producer: Mutex<Option<Arc<Producer>>>,
+}
+
+impl Plain {
+    pub(super) fn new(place: Place) -> Self {
+        Self { place, producer: Mutex::default() }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Arc<Producer>>> {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn producer(&self) -> Result<Arc<Producer>> {
+        let mut kept = self.kept();
+        if let Some(producer) = &*kept {
+            return Ok(producer.clone());
+        }
+        let made = Arc::new(Producer::new(&self.place.settings, &self.place.topic, &[], self.place.log())?);
+        *kept = Some(made.clone());
+        Ok(made)
+    }
+
+    /// Waits until all is delivered.
+    pub(super) fn flush(&self) -> Result<()> {
+        let Some(producer) = self.kept().clone() else { return Ok(()) };
+        producer.flush().inspect_err(|_| *self.kept() = None)
+    }
+}

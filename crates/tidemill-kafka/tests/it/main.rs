@@ -1,0 +1,5 @@
+//! Kafka in and out, against a real one.
+
+#![cfg(test)]
+
+mod sink;
