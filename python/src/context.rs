@@ -3,6 +3,7 @@
 use crate::{
     block::{Block, of_bytes, of_lines},
     error::{detached, in_task},
+    kafka,
     rdd::Rdd,
 };
 use pyo3::{prelude::*, types::PyList};
@@ -41,6 +42,10 @@ impl Context {
             return Rdd(self.0.empty());
         }
         Rdd(self.0.parallelize(blocks, count))
+    }
+
+    fn kafka_rdd(&self, py: Python<'_>, settings: kafka::Settings, ranges: Vec<kafka::Range>) -> PyResult<Rdd> {
+        kafka::dataset(py, &self.0, settings, ranges)
     }
 
     fn text_file(&self, py: Python<'_>, path: &str, min_partitions: usize) -> PyResult<Rdd> {

@@ -10,6 +10,7 @@ mod context;
 mod error;
 mod hash;
 mod interrupt;
+mod kafka;
 mod listener;
 mod log;
 mod rdd;
@@ -38,6 +39,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<streaming::RddQueue>()?;
     module.add_class::<streaming::StreamingContext>()?;
     module.add_class::<streaming::Listener>()?;
+    module.add_class::<kafka::KafkaStream>()?;
     module.add_class::<receiver::Store>()?;
     module.add_class::<stream::DStream>()?;
     module.add_class::<stream::MapWithStateDStream>()?;

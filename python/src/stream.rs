@@ -3,6 +3,7 @@
 use crate::{
     block::Block,
     error::{declared, detached, interpreted},
+    kafka,
     rdd::{Function, Rdd, storage_level, texts_of},
     state::{self, ByPortableHash, Merge},
     value::{Key, Value},
@@ -63,6 +64,16 @@ impl DStream {
 
     fn save_as_text_files(&self, py: Python<'_>, prefix: &str, suffix: &str) -> PyResult<()> {
         declared(py, || self.0.flat_map(texts_of).save_as_text_files(prefix, suffix))
+    }
+
+    fn save_to_kafka(
+        &self,
+        py: Python<'_>,
+        settings: kafka::Settings,
+        topic: &str,
+        exactly_once: bool,
+    ) -> PyResult<()> {
+        kafka::save(py, &self.0, settings, topic, exactly_once)
     }
 
     #[pyo3(signature = (window_ms, slide_ms))]

@@ -4,6 +4,7 @@ use crate::{
     block::{Block, of_bytes, of_lines},
     context::Context,
     error::{declared, detached, in_task, raised},
+    kafka::{self, KafkaStream},
     listener,
     rdd::Rdd,
     receiver,
@@ -11,7 +12,7 @@ use crate::{
     stream::{DStream, made_rdd},
 };
 use pyo3::prelude::*;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use tidemill::{
     Clock, ContextState, Time, base::clock::Stopwatch, io::FileStreamOptions, io::RddQueue as NativeQueue,
     milliseconds, scheduler::ListenerId,
@@ -144,6 +145,19 @@ impl StreamingContext {
     fn receiver_stream(&self, py: Python<'_>, run: Py<PyAny>) -> PyResult<DStream> {
         let receiver = receiver::OfPython { run: Arc::new(run) };
         declared(py, || DStream(blocks_of_values(&self.0.receiver_stream(receiver))))
+    }
+
+    fn kafka_stream(
+        &self,
+        py: Python<'_>,
+        settings: kafka::Settings,
+        topics: Vec<String>,
+        begin: BTreeMap<(String, i32), i64>,
+        start: &str,
+        otherwise: &str,
+        commits: bool,
+    ) -> PyResult<KafkaStream> {
+        kafka::stream(py, &self.0, kafka::Reading { settings, topics, begin, start, otherwise, commits })
     }
 
     fn union(&self, py: Python<'_>, streams: Vec<PyRef<'_, DStream>>) -> PyResult<DStream> {

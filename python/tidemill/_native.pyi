@@ -14,6 +14,7 @@ __all__ = [
     "Context",
     "DStream",
     "Interrupt",
+    "KafkaStream",
     "Listener",
     "ManualClock",
     "MapWithStateDStream",
@@ -47,6 +48,8 @@ class Context:
     def __new__(cls, conf: dict[str, str]) -> Context: ...
     @property
     def default_parallelism(self) -> int: ...
+    def kafka_rdd(self, settings: dict[str, str], ranges: Sequence[tuple[str, int, int, int]]) -> Rdd:
+        """Messages of ranges of offsets, as `KafkaStream` has them: one partition of each."""
     def parallelize(self, partitions: Sequence[_Block]) -> Rdd:
         """One partition of each list."""
     def text_file(self, path: str, min_partitions: int) -> Rdd:
@@ -157,6 +160,18 @@ class StreamingContext:
     def queue_stream(self, one_at_a_time: bool, default: Rdd | None) -> tuple[DStream, RddQueue]: ...
     def receiver_stream(self, run: Callable[[Store], None]) -> DStream:
         """`run(store)` is called on a thread of its own and gives records to `store` until `store.is_stopped`."""
+    def kafka_stream(
+        self,
+        settings: dict[str, str],
+        topics: Sequence[str],
+        begin: dict[tuple[str, int], int],
+        start: str,
+        otherwise: str,
+        commits: bool,
+    ) -> KafkaStream:
+        """Messages of topics; with `begin` only of its partitions, from these offsets on. `settings` are librdkafka's,
+        `bootstrap.servers` among them. `start` and `otherwise` (where nothing is stored) are "earliest", "latest" or
+        "stored": where the group was committed. `commits`: what was read is committed to the group."""
     def union(self, streams: Sequence[DStream]) -> DStream: ...
     def transform(self, streams: Sequence[DStream], f: Callable[[int, list[Rdd]], Rdd | None]) -> DStream:
         """`f(time, rdds)` for each batch; a parent without a batch gives an empty dataset of no partitions."""
@@ -170,6 +185,14 @@ class StreamingContext:
         """Whether it has stopped. Raises what a batch failed with: the exception of the user's own function, if that
         raised one, with notes on where it happened. Signals are handled while it waits (KeyboardInterrupt)."""
     def stop(self, graceful: bool) -> None: ...
+
+@final
+class KafkaStream:
+    @property
+    def messages(self) -> DStream:
+        """Tuples of topic, partition, offset, key and value; these are bytes, or None."""
+    def offset_ranges(self, time: int) -> list[tuple[str, int, int, int]]:
+        """What the batch at this time reads: topic, partition, the first offset, and the one behind the last."""
 
 @final
 class Listener:
@@ -200,6 +223,8 @@ class DStream:
     def save_as_text_files(self, prefix: str, suffix: str) -> None:
         """An output: the records, all of them str, as lines into a folder `prefix-<ms>[.suffix]` for each batch, which is
         complete or absent; a batch that is run again replaces its own."""
+    def save_to_kafka(self, settings: dict[str, str], topic: str, exactly_once: bool) -> None:
+        """An output of tuples of key, value (bytes or None) and headers (pairs of str and bytes)."""
     def window(self, window_ms: int, slide_ms: int | None) -> DStream: ...
     def update_state_by_key(
         self, f: Callable[[list[Any], Any | None], Any | None], partitions: int, initial: Rdd | None

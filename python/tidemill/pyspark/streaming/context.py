@@ -34,6 +34,9 @@ from tidemill.pyspark.streaming.util import duration_ms
 if TYPE_CHECKING:
     from queue import Queue
 
+    from tidemill.pyspark._kafka_parameters import Plan as KafkaPlan
+    from tidemill.pyspark.streaming.kafka_records import Decode
+
 T = TypeVar("T")
 
 __all__ = ["StreamingContext"]
@@ -173,6 +176,16 @@ class StreamingContext:
         `store.isStopped()`. It is called on a thread of its own; when it raises, it is started again after two seconds.
         """
         return DStream(self._native.receiver_stream(runner(receiver)), self, None)
+
+    @declares
+    def _kafka_stream(
+        self, topics: list[str], plan: KafkaPlan, begin: dict[tuple[str, int], int], decode: Decode
+    ) -> DStream[Any]:
+        """What `KafkaUtils` makes streams with."""
+        from tidemill.pyspark.streaming.kafka import KafkaDStream
+
+        native = self._native.kafka_stream(plan.settings, topics, begin, plan.start, plan.otherwise, plan.commits)
+        return KafkaDStream(native, decode, self)
 
     # Several streams.
 

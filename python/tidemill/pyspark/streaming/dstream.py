@@ -7,11 +7,13 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tidemill.pyspark import _kafka_parameters as kafka_parameters
 from tidemill.pyspark._partitioner import portable_hash
 from tidemill.pyspark._saving import as_line
 from tidemill.pyspark.resultiterable import ResultIterable
 from tidemill.pyspark.storagelevel import StorageLevel
 from tidemill.pyspark.streaming import output, windows
+from tidemill.pyspark.streaming.kafka_records import Encode, utf8_encoder
 from tidemill.pyspark.streaming.plan import declares, noted
 from tidemill.pyspark.streaming.stream import Stream, T, checked_rdd
 from tidemill.pyspark.streaming.util import duration_ms, takes_time, to_datetime
@@ -531,12 +533,36 @@ class DStream(Stream[T]):
         self.map(as_line)._native.save_as_text_files(prefix, suffix or "")
         self._ssc._note_output("saveAsTextFiles")
 
+    @declares
+    def saveToKafka(
+        self,
+        topic: str,
+        kafkaParams: dict[str, str] | None = None,
+        exactlyOnce: bool = True,
+        keyEncoder: Callable[[Any], bytes | None] = utf8_encoder,
+        valueEncoder: Callable[[Any], bytes | None] = utf8_encoder,
+    ) -> None:
+        """Writes the records of each batch to a topic. Only here.
+
+        A record is a pair of key and value, or a triple of them and the headers, a list of pairs of str and bytes;
+        anything else is a value without a key. An encoder makes bytes of a key or value; None stays None, and a value
+        of None is a tombstone. `kafkaParams` are librdkafka's; the brokers are `bootstrap.servers`, or the
+        configuration key `tidemill.kafka.brokers`.
+
+        With `exactlyOnce` each batch is a transaction: a reader with `isolation.level` of `read_committed` sees it
+        once, whatever crashes, if the program has a checkpoint. Without, batches may be there twice after a crash.
+        """
+        settings = kafka_parameters.producer(kafkaParams or {}, self._sc.getConf())
+        encoded = self.map(Encode(keyEncoder, valueEncoder))
+        encoded._native.save_to_kafka(settings, topic, exactlyOnce)
+        self._ssc._note_output("saveToKafka")
+
     def _output(self, function: Callable[[int, RDD[Any]], object], name: str = "foreachRDD") -> None:
-        wrap, inside = self._wrap, self._ssc._inside_callback
+        wrap, inside = self._wrap_batch, self._ssc._inside_callback
 
         def run(time: int, rdd: _native.Rdd) -> None:
             with inside():
-                function(time, wrap(rdd))
+                function(time, wrap(time, rdd))
 
         self._native.foreach_rdd(run)
         self._ssc._note_output(name)
@@ -562,10 +588,10 @@ class TransformedDStream(DStream[T]):
             functions.append(parent._func)
             parent = parent._prev
         functions.reverse()
-        wrap = self._wrap
+        wrap = parent._wrap_batch
 
         def make(time: int, native: _native.Rdd) -> _native.Rdd | None:
-            rdd = wrap(native)
+            rdd = wrap(time, native)
             for function in functions:
                 given = function(time, rdd)
                 if given is None:

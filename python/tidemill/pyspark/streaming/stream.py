@@ -64,6 +64,10 @@ class Stream(Generic[T]):
     def _wrap(self, rdd: NativeRdd) -> RDD[Any]:
         return self._ssc._wrap(rdd)
 
+    def _wrap_batch(self, time: int, rdd: NativeRdd) -> RDD[Any]:
+        """The batch at a time, as functions get it."""
+        return self._wrap(rdd)
+
     def _refuse_after_start(self, what: str) -> None:
         if self._ssc._state != "initialized":
             raise UnsupportedOperationException(f"{what} of a DStream cannot be changed after its context was started")

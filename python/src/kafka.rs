@@ -1,0 +1,167 @@
+//! Kafka in Python: messages as tuples, and tuples as messages.
+
+use crate::{
+    block::Block,
+    error::{declared, detached, in_task},
+    rdd::Rdd,
+    stream::DStream,
+};
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    types::{PyBytes, PyList, PyString},
+};
+use std::collections::BTreeMap;
+use tidemill::Time;
+use tidemill_kafka::{
+    Edge, KafkaRecord, KafkaSettings, KafkaSink, KafkaSource, OffsetRange, ProducerRecord, StartingOffsets,
+    TopicPartition,
+};
+
+/// How many messages go into a block.
+const MESSAGES: usize = 1024;
+
+type Record = KafkaRecord<Vec<u8>, Vec<u8>>;
+/// Topic, partition, the first offset, and the one behind the last.
+pub(crate) type Range = (String, i32, i64, i64);
+pub(crate) type Settings = BTreeMap<String, String>;
+/// Key, value and headers.
+type Outgoing = (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
+
+/// A stream, and which offsets its batches have.
+#[pyclass(frozen, module = "tidemill._native")]
+pub(crate) struct KafkaStream(tidemill_kafka::KafkaStream<Vec<u8>, Vec<u8>>);
+
+#[pymethods]
+impl KafkaStream {
+    #[getter]
+    fn messages(&self, py: Python<'_>) -> PyResult<DStream> {
+        declared(py, || DStream(self.0.map_partitions(|messages| of_messages(messages))))
+    }
+
+    fn offset_ranges(&self, time: u64) -> Vec<Range> {
+        let ranges = self.0.offset_ranges(Time::from_ms(time)).into_iter();
+        ranges.map(|range| (range.topic.to_string(), range.partition, range.from_offset, range.until_offset)).collect()
+    }
+}
+
+/// Librdkafka's settings, and the group among them.
+fn settings_of(mut given: Settings) -> (KafkaSettings, Option<String>) {
+    let (brokers, group) = (given.remove("bootstrap.servers"), given.remove("group.id"));
+    let settings = KafkaSettings::new(brokers.unwrap_or_default());
+    (given.into_iter().fold(settings, |settings, (key, value)| settings.set(key, value)), group)
+}
+
+fn edge(name: &str) -> PyResult<Edge> {
+    match name {
+        "earliest" => Ok(Edge::Earliest),
+        "latest" => Ok(Edge::Latest),
+        other => Err(PyValueError::new_err(format!("a topic ends at \"earliest\" and \"latest\", not at \"{other}\""))),
+    }
+}
+
+fn starting(start: &str, otherwise: &str) -> PyResult<StartingOffsets> {
+    Ok(match start {
+        "stored" => StartingOffsets::Stored(edge(otherwise)?),
+        end => match edge(end)? {
+            Edge::Earliest => StartingOffsets::Earliest,
+            Edge::Latest => StartingOffsets::Latest,
+        },
+    })
+}
+
+/// What is read, and from where on.
+pub(crate) struct Reading<'a> {
+    pub(crate) settings: Settings,
+    pub(crate) topics: Vec<String>,
+    pub(crate) begin: BTreeMap<(String, i32), i64>,
+    pub(crate) start: &'a str,
+    pub(crate) otherwise: &'a str,
+    pub(crate) commits: bool,
+}
+
+pub(crate) fn stream(py: Python<'_>, ssc: &tidemill::StreamingContext, reading: Reading<'_>) -> PyResult<KafkaStream> {
+    let Reading { settings, topics, begin, start, otherwise, commits } = reading;
+    let (settings, group) = settings_of(settings);
+    let mut source = KafkaSource::new(settings);
+    source = if begin.is_empty() {
+        source.topics(topics).starting(starting(start, otherwise)?)
+    } else {
+        let begin: BTreeMap<_, _> = begin
+            .into_iter()
+            .map(|((topic, partition), offset)| (TopicPartition::new(topic, partition), offset))
+            .collect();
+        source.partitions(begin.keys().cloned()).starting(StartingOffsets::Offsets(begin))
+    };
+    if let Some(group) = group.filter(|_| commits) {
+        source = source.group_id(group).commit_offsets();
+    }
+    declared(py, || source.stream(ssc))?.map(KafkaStream).map_err(|error| crate::error::raised(py, &error))
+}
+
+pub(crate) fn dataset(
+    py: Python<'_>,
+    context: &tidemill::Context,
+    settings: Settings,
+    ranges: Vec<Range>,
+) -> PyResult<Rdd> {
+    let (settings, _) = settings_of(settings);
+    let ranges =
+        ranges.into_iter().map(|(topic, partition, from, until)| OffsetRange::new(topic, partition, from, until));
+    detached(py, || {
+        let messages = tidemill_kafka::kafka_rdd(context, &settings, ranges)?;
+        Ok(Rdd(messages.map_partitions(|messages| of_messages(messages))))
+    })
+}
+
+pub(crate) fn save(
+    py: Python<'_>,
+    stream: &tidemill::DStream<Block>,
+    settings: Settings,
+    topic: &str,
+    exactly_once: bool,
+) -> PyResult<()> {
+    let (settings, _) = settings_of(settings);
+    declared(py, || {
+        let mut sink = KafkaSink::new(&settings, topic, record);
+        if !exactly_once {
+            sink = sink.at_least_once();
+        }
+        stream.flat_map(outgoing).save_to(sink);
+    })
+}
+
+fn record((key, value, headers): &Outgoing) -> ProducerRecord<'_> {
+    let record = match (key, value) {
+        (_, Some(value)) => ProducerRecord::new(value),
+        (key, None) => ProducerRecord::tombstone(key.as_deref().unwrap_or_default()),
+    };
+    let record = match key {
+        Some(key) => record.key(key),
+        None => record,
+    };
+    headers.iter().fold(record, |record, (name, value)| record.header(name.as_str(), value))
+}
+
+fn outgoing(block: Block) -> Vec<Outgoing> {
+    in_task(|py| block.list(py)?.extract())
+}
+
+/// Blocks of the messages of a partition.
+fn of_messages(messages: &mut dyn Iterator<Item = Record>) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    loop {
+        let chunk: Vec<Record> = std::iter::from_fn(|| messages.next()).take(MESSAGES).collect();
+        if chunk.is_empty() {
+            return blocks;
+        }
+        blocks.push(in_task(|py| {
+            let topic = PyString::new(py, &chunk[0].topic);
+            let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| PyBytes::new(py, bytes));
+            let tuple = |message: &Record| {
+                (topic.clone(), message.partition, message.offset, bytes(&message.key), bytes(&message.value))
+            };
+            Ok(Block::of(PyList::new(py, chunk.iter().map(tuple))?))
+        }));
+    }
+}

@@ -1,0 +1,276 @@
+"""`pyspark.streaming.kafka` against a real Kafka."""
+
+import itertools
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kafka_broker import Kafka
+from programs import Process
+from tidemill.pyspark import SparkConf, SparkContext
+from tidemill.pyspark import _kafka_parameters as parameters
+from tidemill.pyspark.streaming.kafka import KafkaRDD, KafkaUtils, OffsetRange, TopicAndPartition
+from tidemill.pyspark.streaming.kafka_records import Encode, utf8_encoder
+from tidemill.pyspark.streaming.testing import StreamTest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+# Only ends a test that hangs.
+PATIENCE_S = 60.0
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Kafka]:
+    node = Kafka()
+    yield node
+    node.end()
+
+
+@pytest.fixture
+def topic() -> str:
+    return f"topic-{next(numbers)}"
+
+
+@pytest.fixture
+def sc() -> Iterator[SparkContext]:
+    with SparkContext("local[2]", "kafka") as context:
+        yield context
+
+
+def reading(kafka: Kafka, **more: str) -> dict[str, str]:
+    return {"metadata.broker.list": kafka.brokers, "auto.offset.reset": "smallest", **more}
+
+
+def write(kafka: Kafka, sc: SparkContext, topic: str, *records: Any) -> None:
+    test = StreamTest(sc, 1.0)
+    source = test.input()
+    source.saveToKafka(topic, {"bootstrap.servers": kafka.brokers}, exactlyOnce=False)
+    source.push(*records)
+    test.tick()
+    test.ssc.stop(stopSparkContext=False)
+
+
+def ranges(topic: str, until: int, partitions: int = 3) -> list[OffsetRange]:
+    return [OffsetRange(topic, partition, 0, until) for partition in range(partitions)]
+
+
+def all_of(stream: StreamTest, collected: Any, count: int) -> list[Any]:
+    """All records, when there are so many; batches run until then."""
+    patience = time.monotonic() + PATIENCE_S
+    while len(found := list(itertools.chain.from_iterable(collected.batches))) < count:
+        assert time.monotonic() < patience, found
+        stream.tick()
+    return found
+
+
+def test_a_direct_stream_has_keys_values_and_ranges(kafka: Kafka, sc: SparkContext, topic: str) -> None:
+    records = [(f"key {n}", f"value {n}") for n in range(50)]
+    write(kafka, sc, topic, *records)
+    test = StreamTest(sc, 1.0)
+    messages = KafkaUtils.createDirectStream(test.ssc, [topic], reading(kafka))
+    seen: list[list[OffsetRange]] = []
+
+    def note(rdd: Any) -> Any:
+        assert isinstance(rdd, KafkaRDD)
+        assert rdd.getNumPartitions() == len(rdd.offsetRanges())
+        assert [sum(1 for _ in part) for part in rdd.glom().collect()] == [
+            one.untilOffset - one.fromOffset for one in rdd.offsetRanges()
+        ]
+        seen.append(rdd.offsetRanges())
+        return rdd
+
+    collected = test.collect(messages.transform(note).map(lambda message: message))
+    assert sorted(all_of(test, collected, 50)) == sorted(records)
+    test.ssc.stop(stopSparkContext=False)
+    offsets = [(one.topic, one.partition, n) for batch in seen for one in batch for n in range(one.fromOffset, one.untilOffset)]
+    assert len(offsets) == len(set(offsets)) == 50
+    # The same ranges, read again.
+    again = KafkaUtils.createRDD(sc, reading(kafka), [one for batch in seen for one in batch])
+    assert sorted(again.collect()) == sorted(records)
+
+
+def test_messages_have_their_place_and_their_own_decoders(kafka: Kafka, sc: SparkContext, topic: str) -> None:
+    write(kafka, sc, topic, ("k", b"\x01\x02"), "alone", ("k", None), ("k", "v", [("name", b"header")]))
+    rdd = KafkaUtils.createRDD(
+        sc,
+        reading(kafka),
+        [one for one in ranges(topic, 4) if one.partition == 0],
+        valueDecoder=lambda value: None if value is None else len(value),
+        messageHandler=lambda message: (message.topic, message.partition, message.offset, message.key, message.message),
+    )
+    found = rdd.take(4)
+    assert {record[:2] for record in found} <= {(topic, 0)}
+
+
+def test_a_stream_from_given_offsets_and_with_a_handler(kafka: Kafka, sc: SparkContext, topic: str) -> None:
+    write(kafka, sc, topic, *((f"k{n}", str(n)) for n in range(60)))
+    test = StreamTest(sc, 1.0)
+    begin = {TopicAndPartition(topic, 1): 2}
+    handled = KafkaUtils.createDirectStream(
+        test.ssc, [topic], reading(kafka), begin, messageHandler=lambda message: (message.partition, message.offset)
+    )
+    collected = test.collect(handled)
+    found = all_of(test, collected, 1)
+    assert found[0] == (1, 2)
+    assert {partition for partition, _ in found} == {1}
+    test.ssc.stop(stopSparkContext=False)
+
+
+def test_a_tombstone_is_none_and_what_is_no_text_says_so(kafka: Kafka, sc: SparkContext, topic: str) -> None:
+    write(kafka, sc, topic, ("gone", None))
+    messages = [KafkaUtils.createRDD(sc, reading(kafka), [OffsetRange(topic, part, 0, 1)]) for part in range(3)]
+    found: list[Any] = []
+    for rdd in messages:
+        try:
+            found += rdd.collect()
+        except Exception as error:
+            # Two of the partitions are empty: there is no such offset.
+            assert topic in str(error)
+    assert found == [("gone", None)]
+
+
+def test_a_group_goes_on_where_it_was_committed(kafka: Kafka, sc: SparkContext, topic: str) -> None:
+    conf = {"bootstrap.servers": kafka.brokers, "auto.offset.reset": "smallest"}
+    write(kafka, sc, topic, *("first",) * 10)
+    for text, count in (("first", 10), ("second", 7)):
+        test = StreamTest(sc, 1.0)
+        stream = KafkaUtils.createStream(test.ssc, "localhost:2181", f"group-{topic}", {topic: 1}, conf)
+        collected = test.collect(stream.map(lambda message: message[1]))
+        assert all_of(test, collected, count) == [text] * count
+        test.tick()
+        test.ssc.stop(stopSparkContext=False, stopGraceFully=True)
+        write(kafka, sc, topic, *("second",) * 7)
+
+
+OLD_PROGRAM = """
+from pyspark import SparkConf, SparkContext
+from pyspark.streaming import StreamingContext
+from pyspark.streaming.kafka import KafkaUtils
+
+conf = SparkConf().setAppName("old").set("spark.jars.packages", "org.apache.spark:spark-streaming-kafka-0-8_2.11:2.4.5")
+sc = SparkContext(conf=conf)
+sc.setLogLevel("ERROR")
+ssc = StreamingContext(sc, 1)
+messages = KafkaUtils.{call}
+lines = messages.map(lambda x: x[1])
+counts = lines.flatMap(lambda line: line.split(" ")).map(lambda word: (word, 1)).reduceByKey(lambda a, b: a + b)
+counts.pprint()
+ssc.start()
+ssc.awaitTermination()
+"""
+
+
+@pytest.mark.parametrize("kind", ["direct", "zookeeper"])
+def test_old_programs_run_as_they_are(kafka: Kafka, sc: SparkContext, topic: str, tmp_path: Path, kind: str) -> None:
+    write(kafka, sc, topic, "to be or", "not to be")
+    call = {
+        "direct": f"createDirectStream(ssc, [{topic!r}], {reading(kafka)!r})",
+        "zookeeper": f'createStream(ssc, "localhost:2181", "group-{topic}", {{{topic!r}: 1}}, {{"auto.offset.reset": "smallest"}})',
+    }[kind]
+    (tmp_path / "old.py").write_text(OLD_PROGRAM.format(call=call))
+    with Process(["submit", "--conf", f"tidemill.kafka.brokers={kafka.brokers}", "old.py"], tmp_path) as process:
+        process.until("('to', 2)")
+        process.send(signal.SIGTERM)
+        assert process.ended() == 0
+
+
+def test_a_zookeeper_without_brokers_says_what_to_do(tmp_path: Path) -> None:
+    call = 'createStream(ssc, "localhost:2181", "group", {"topic": 1})'
+    (tmp_path / "old.py").write_text(OLD_PROGRAM.format(call=call))
+    with Process(["run", "old.py"], tmp_path) as process:
+        assert process.ended() == 1
+        assert "--conf tidemill.kafka.brokers=host:port" in process.stderr
+
+
+def test_kafka_to_kafka_is_exactly_once_through_kills(kafka: Kafka, sc: SparkContext, topic: str, tmp_path: Path) -> None:
+    count, keys = 3_000, 7
+    source, target = f"{topic}-in", f"{topic}-out"
+    arguments = ["run", EXAMPLES / "kafka_to_kafka.py", kafka.brokers, source, target, tmp_path / "checkpoint"]
+    write(kafka, sc, source, *((f"key{n % keys}", f"{n} key{n % keys}") for n in range(count // 2)))
+    chance = random.Random(5)
+    for round_ in range(4):
+        with Process(arguments, tmp_path) as process:
+            process.until_stderr("guarantee")
+            time.sleep(chance.uniform(0.2, 1.5))
+            process.send(signal.SIGKILL)
+            process.ended()
+        if round_ == 1:
+            write(kafka, sc, source, *((f"key{n % keys}", f"{n} key{n % keys}") for n in range(count // 2, count)))
+            kafka.restart()
+    with Process(arguments, tmp_path):
+        test = StreamTest(sc, 1.0)
+        out = KafkaUtils.createDirectStream(test.ssc, [target], reading(kafka)).map(lambda message: message[1])
+        collected = test.collect(out)
+        found = all_of(test, collected, count)
+        time.sleep(0.5)
+        test.tick(2)
+        test.ssc.stop(stopSparkContext=False)
+    assert len(list(itertools.chain.from_iterable(collected.batches))) == count
+    records = [line.split(" ") for line in found]
+    assert sorted(int(identity) for identity, _, _ in records) == list(range(count))
+    by_key: dict[str, list[int]] = {}
+    for _, key, number in records:
+        by_key.setdefault(key, []).append(int(number))
+    assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in by_key.values())
+
+
+def test_the_example_counts_words(kafka: Kafka, sc: SparkContext, topic: str, tmp_path: Path) -> None:
+    write(kafka, sc, topic, "so that it is there")
+    with Process(["run", EXAMPLES / "direct_kafka_word_count.py", kafka.brokers, topic], tmp_path) as process:
+        process.until("Time:")
+        write(kafka, sc, topic, "to be or", "not to be")
+        process.until("('to', 2)")
+
+
+# Without a broker.
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "start"),
+    [
+        ({"metadata.broker.list": "b:1"}, {"bootstrap.servers": "b:1"}, "latest"),
+        ({"bootstrap.servers": "b:1", "auto.offset.reset": "earliest"}, {"bootstrap.servers": "b:1"}, "earliest"),
+        ({"bootstrap.servers": "b:1", "enable.auto.commit": False}, {"bootstrap.servers": "b:1"}, "latest"),
+        (
+            {"bootstrap.servers": "b:1", "security.protocol": "SSL"},
+            {"bootstrap.servers": "b:1", "security.protocol": "SSL"},
+            "latest",
+        ),
+    ],
+)
+def test_parameters(given: dict[str, Any], settings: dict[str, str], start: str) -> None:
+    plan = parameters.direct(given, SparkConf(False))
+    assert (plan.settings, plan.start, plan.commits) == (settings, start, False)
+
+
+def test_parameters_that_cannot_be() -> None:
+    with pytest.raises(ValueError, match=r"metadata\.broker\.list"):
+        parameters.direct({}, SparkConf(False))
+    with pytest.raises(ValueError, match="not \"none\""):
+        parameters.direct({"bootstrap.servers": "b:1", "auto.offset.reset": "none"}, SparkConf(False))
+    assert "secret" not in repr(parameters.direct({"bootstrap.servers": "b:1", "sasl.password": "secret"}, SparkConf(False)))
+
+
+def test_types_are_told(sc: SparkContext) -> None:
+    test: Any = None
+    with pytest.raises(TypeError, match="topics should be list"):
+        KafkaUtils.createDirectStream(test, "topic", {})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="topics should be dict"):
+        KafkaUtils.createStream(test, "", "", ["topic"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="offsetRanges should be list"):
+        KafkaUtils.createRDD(sc, {}, ())  # type: ignore[arg-type]
+
+
+def test_records_as_messages() -> None:
+    encode = Encode(utf8_encoder, utf8_encoder)
+    assert encode("v") == (None, b"v", [])
+    assert encode(("k", "v")) == (b"k", b"v", [])
+    assert encode(("k", None)) == (b"k", None, [])
+    assert encode((None, b"v", [("h", b"1")])) == (None, b"v", [("h", b"1")])
+    with pytest.raises(TypeError, match="str, bytes or None, not int"):
+        encode(("k", 1))
