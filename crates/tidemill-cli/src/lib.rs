@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod dlq;
+mod generate;
 mod launch;
 mod output;
 mod place;
@@ -24,6 +25,7 @@ enum Command {
     Checkpoint(checkpoint::Checkpoint),
     #[command(subcommand)]
     Dlq(dlq::Dlq),
+    Gen(generate::Gen),
 }
 
 /// What a subcommand ends with if it could not do its work at all.
@@ -65,6 +67,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Launch(launch) => launch.run(),
         Command::Checkpoint(command) => command.run(),
         Command::Dlq(command) => command.run(),
+        Command::Gen(command) => command.run(),
     };
     outcome.unwrap_or_else(|failure| {
         eprintln!("tidemill: {}", failure.message);

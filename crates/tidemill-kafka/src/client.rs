@@ -10,11 +10,18 @@ use rdkafka::{
     consumer::{BaseConsumer, ConsumerContext},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tidemill::{Error, ErrorKind, Interrupt, Result};
 
 /// How long the end of a client is waited for; it goes on to end by itself after that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest pause between attempts to connect; the library's own default is 10 s, which a restarted broker is missed for.
+const RECONNECT: &str = "reconnect.backoff.max.ms";
 
 /// What a client is called back for: its log lines and errors go to `tracing`, without secrets.
 #[derive(Clone)]
@@ -22,11 +29,19 @@ pub(crate) struct ClientLog {
     /// What the client is for: `direct stream of "clicks"`.
     purpose: Arc<str>,
     secrets: Arc<Secrets>,
+    /// What the client had to complain of last.
+    complaint: Arc<Mutex<Option<String>>>,
 }
 
 impl ClientLog {
     pub(crate) fn new(settings: &KafkaSettings, purpose: impl Into<Arc<str>>) -> Self {
-        Self { purpose: purpose.into(), secrets: Arc::new(settings.secrets()) }
+        Self { purpose: purpose.into(), secrets: Arc::new(settings.secrets()), complaint: Arc::default() }
+    }
+
+    /// What the client had to complain of last, as the end of a message: why nothing comes, if it knows.
+    pub(crate) fn complaint(&self) -> String {
+        let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
+        complaint.as_ref().map(|complaint| format!("; its client said last: {complaint}")).unwrap_or_default()
     }
 }
 
@@ -37,11 +52,12 @@ impl ClientContext for ClientLog {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(purpose, facility, line, "librdkafka");
             }
-            // It also calls so what it goes on from by itself, such as a broker that is away.
-            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
-                tracing::warn!(purpose, facility, line, "librdkafka");
-            }
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            RDKafkaLogLevel::Warning => tracing::warn!(purpose, facility, line, "librdkafka"),
+            // What it calls errors it goes on from by itself, such as a broker that is away, and tells in another way as well.
+            RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Notice
+            | RDKafkaLogLevel::Info
+            | RDKafkaLogLevel::Debug => {
                 tracing::debug!(purpose, facility, line, "librdkafka");
             }
         }
@@ -52,8 +68,14 @@ impl ClientContext for ClientLog {
         if let Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AutoOffsetReset) = error.rdkafka_error_code() {
             return;
         }
-        let reason = &*self.secrets.removed_from(reason);
-        tracing::warn!(purpose = &*self.purpose, code = ?error.rdkafka_error_code(), reason, "a Kafka client has trouble");
+        let (purpose, reason) = (&*self.purpose, &*self.secrets.removed_from(reason));
+        *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        // A broker that is away is tried again many times a second; whoever waits for it says so.
+        if kind_of(&error) == ErrorKind::Unavailable {
+            tracing::debug!(purpose, code = ?error.rdkafka_error_code(), reason, "a Kafka client has trouble");
+        } else {
+            tracing::warn!(purpose, code = ?error.rdkafka_error_code(), reason, "a Kafka client has trouble");
+        }
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
@@ -82,6 +104,9 @@ impl KafkaSettings {
     {
         self.check()?;
         let mut config = self.client_config(engine);
+        if config.get(RECONNECT).is_none() {
+            config.set(RECONNECT, "1000");
+        }
         let debugs = config.get("debug").is_some();
         config.set_log_level(if debugs { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
         config.create_with_context(context).map_err(|error| self.error("a Kafka client could not be made", &error))

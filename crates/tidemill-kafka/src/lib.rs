@@ -12,4 +12,4 @@ pub use input::{Edge, KafkaSource, KafkaStream, OnDataLoss, StartingOffsets, kaf
 pub use offsets::{OffsetRange, TopicPartition};
 pub use record::{FromBytes, Header, Json, KafkaRecord, TimestampType};
 pub use settings::KafkaSettings;
-pub use sink::{KafkaSink, KafkaStreamExt, Payload, ProducerRecord};
+pub use sink::{KafkaSink, KafkaStreamExt, Payload, ProducerRecord, TopicWriter};

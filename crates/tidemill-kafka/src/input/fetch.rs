@@ -74,6 +74,10 @@ impl Fetchers {
         &self.settings
     }
 
+    pub(super) fn complaint(&self) -> String {
+        self.log.complaint()
+    }
+
     /// Takes a partition to read it from `from`: of the consumer that is there already, if one is.
     ///
     /// # Errors

@@ -249,11 +249,12 @@ impl<'a, K: FromBytes, V: FromBytes> Reading<'a, K, V> {
         }
         let silent = self.silent.elapsed();
         let timeout = self.source.fetchers.settings().timeout();
+        self.fetcher.serve();
         if silent >= timeout {
             let (partition, next, until) = (&self.partition, self.next, self.until);
-            let brokers = self.source.fetchers.settings().brokers();
+            let (brokers, complaint) = (self.source.fetchers.settings().brokers(), self.source.fetchers.complaint());
             return Err(Error::unavailable(format!(
-                "nothing of \"{partition}\" from {next} until {until} came from \"{brokers}\" within {timeout:?}"
+                "nothing of \"{partition}\" from {next} until {until} came from \"{brokers}\" within {timeout:?}{complaint}"
             )));
         }
         if silent >= SILENCE && !self.is_fresh {

@@ -45,6 +45,10 @@ impl WatchLog {
         vec![("debug", debug)]
     }
 
+    pub(super) fn complaint(&self) -> String {
+        self.log.complaint()
+    }
+
     /// The ids that are known.
     pub(super) fn ids(&self) -> TopicIds {
         self.lock().clone()

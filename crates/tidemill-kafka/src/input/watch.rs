@@ -138,9 +138,9 @@ impl Watch {
                 if outcome.is_ok() && due {
                     since_refresh = Some(Stopwatch::start());
                 }
-                self.answered(asked, outcome);
+                self.answered(cluster, asked, outcome);
             }
-            cluster.serve(Duration::ZERO);
+            cluster.serve(Duration::from_millis(1));
         }
         self.finish(cluster);
     }
@@ -281,7 +281,7 @@ impl Watch {
     }
 
     /// Takes note of what came of a question.
-    fn answered(&self, asked: Option<u64>, outcome: Result<()>) {
+    fn answered(&self, cluster: &Cluster, asked: Option<u64>, outcome: Result<()>) {
         let mut known = self.known();
         match outcome {
             Ok(()) => {
@@ -293,7 +293,9 @@ impl Watch {
                     tracing::info!(topics = %self.topics, silent_for = ?now.since(trouble.since), "Kafka answers again");
                 }
             }
-            Err(error) if error.kind() == ErrorKind::Unavailable => known.note_trouble(&self.topics, error),
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                known.note_trouble(&self.topics, error, &cluster.log().complaint());
+            }
             Err(error) => known.failure = Some(error),
         }
         drop(known);
@@ -323,13 +325,13 @@ impl Known {
         ids.iter().filter(changed).map(|(topic, _)| topic.clone()).collect()
     }
 
-    fn note_trouble(&mut self, topics: &Topics, error: Error) {
+    fn note_trouble(&mut self, topics: &Topics, error: Error, complaint: &str) {
         if let Some(trouble) = &mut self.trouble {
             trouble.error = error;
             return;
         }
         let since = SystemClock::new().now();
-        tracing::warn!(%topics, %error, %since, "Kafka does not answer; batches bring nothing until it does");
+        tracing::warn!(%topics, %since, "{error}{complaint}: Kafka does not answer; batches bring nothing until it does");
         self.trouble = Some(Trouble { since, error });
     }
 }

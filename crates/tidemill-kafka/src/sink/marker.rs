@@ -65,9 +65,25 @@ pub(super) struct MarkerGroup {
 }
 
 impl MarkerGroup {
+    /// Offsets of a transaction that is not decided yet are waited for.
     pub(super) fn new(settings: &KafkaSettings, topic: &str, group: String, log: ClientLog) -> Result<Self> {
-        // Offsets of a transaction that is not decided yet are waited for.
-        let consumer = settings.consumer(&group, &[("isolation.level", "read_committed")], log)?;
+        Self::with_isolation("read_committed", settings, topic, group, log)
+    }
+
+    /// What was decided last, whatever is still open: before a start has taken the transactional id nobody may end what an
+    /// earlier one has left.
+    pub(super) fn last(settings: &KafkaSettings, topic: &str, group: String, log: ClientLog) -> Result<Option<Marker>> {
+        Self::with_isolation("read_uncommitted", settings, topic, group, log)?.read()
+    }
+
+    fn with_isolation(
+        isolation: &str,
+        settings: &KafkaSettings,
+        topic: &str,
+        group: String,
+        log: ClientLog,
+    ) -> Result<Self> {
+        let consumer = settings.consumer(&group, &[("isolation.level", isolation)], log)?;
         Ok(Self { settings: settings.clone(), topic: topic.to_owned(), group, consumer: Arc::new(consumer) })
     }
 

@@ -7,11 +7,13 @@ mod place;
 mod plain;
 mod producer;
 mod producer_record;
+mod topic_writer;
 mod transactions;
 
 pub use producer_record::{Payload, ProducerRecord};
+pub use topic_writer::TopicWriter;
 
-use crate::settings::KafkaSettings;
+use crate::{offsets::OffsetRange, settings::KafkaSettings};
 use offsets::Offsets;
 use place::Place;
 use plain::Plain;
@@ -126,23 +128,28 @@ impl<T> KafkaSink<T> {
         self
     }
 
-    /// Commits offsets to a consumer group in the same transaction: what `next` says of each batch, as topic, partition,
-    /// and the offset of the record to read next. For those who watch the lag of the group, or go on from it.
+    /// Commits the ends of offset ranges to a consumer group, in the same transaction: those that `ranges` says each batch
+    /// has read, usually the stream's own. For those who watch the lag of the group, or go on from it.
     ///
     /// # Examples
-    /// ```
-    /// use tidemill_kafka::{KafkaSettings, KafkaSink, ProducerRecord};
-    /// let sink = KafkaSink::new(&KafkaSettings::new("broker:9092"), "words", |word: &String| ProducerRecord::new(word));
-    /// let sink = sink.commit_offsets("counters", |_time| vec![("lines".to_owned(), 0, 1_000)]);
-    /// # let _ = sink;
+    /// ```no_run
+    /// use tidemill::{StreamingContext, seconds};
+    /// use tidemill_kafka::{KafkaSettings, KafkaSink, KafkaSource, ProducerRecord};
+    /// let ssc = StreamingContext::local(2, seconds(1))?;
+    /// let settings = KafkaSettings::new("broker:9092");
+    /// let lines = KafkaSource::new(settings.clone()).topics(["lines"]).stream::<(), String>(&ssc)?;
+    /// let sink = KafkaSink::new(&settings, "copies", |line: &String| ProducerRecord::new(line));
+    /// let read = lines.clone();
+    /// lines.values().save_to(sink.commit_offsets("copiers", move |time| read.offset_ranges(time)));
+    /// # Ok::<(), tidemill::Error>(())
     /// ```
     #[must_use]
     pub fn commit_offsets(
         mut self,
         group: impl Into<String>,
-        next: impl Fn(Time) -> Vec<(String, i32, i64)> + Send + Sync + 'static,
+        ranges: impl Fn(Time) -> Vec<OffsetRange> + Send + Sync + 'static,
     ) -> Self {
-        self.offsets = Some(Arc::new(Offsets::new(group.into(), next)));
+        self.offsets = Some(Arc::new(Offsets::new(group.into(), ranges)));
         self
     }
 

@@ -1,7 +1,7 @@
 //! Offsets of the user's consumer group that are committed in the transaction of a batch.
 
 use super::place::Place;
-use crate::client::ClientLog;
+use crate::{client::ClientLog, offsets::OffsetRange};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
@@ -9,27 +9,28 @@ use rdkafka::{
 use std::{fmt, sync::OnceLock};
 use tidemill::{Error, Result, Time};
 
-type Next = Box<dyn Fn(Time) -> Vec<(String, i32, i64)> + Send + Sync>;
+type Ranges = Box<dyn Fn(Time) -> Vec<OffsetRange> + Send + Sync>;
 
 /// A group, and what it has read after each batch.
 pub(super) struct Offsets {
     group: String,
-    next: Next,
+    ranges: Ranges,
     /// Knows the group; it never consumes.
     member: OnceLock<BaseConsumer<ClientLog>>,
 }
 
 impl Offsets {
-    pub(super) fn new(group: String, next: impl Fn(Time) -> Vec<(String, i32, i64)> + Send + Sync + 'static) -> Self {
-        Self { group, next: Box::new(next), member: OnceLock::new() }
+    pub(super) fn new(group: String, ranges: impl Fn(Time) -> Vec<OffsetRange> + Send + Sync + 'static) -> Self {
+        Self { group, ranges: Box::new(ranges), member: OnceLock::new() }
     }
 
     /// What is to be committed with the batch at `time`, if anything is.
     pub(super) fn at(&self, time: Time, place: &Place) -> Result<Option<(TopicPartitionList, ConsumerGroupMetadata)>> {
         let mut list = TopicPartitionList::new();
-        for (topic, partition, offset) in (self.next)(time) {
-            let wrong = |error| place.settings.error(format_args!("{offset} is no offset of \"{topic}\""), &error);
-            list.add_partition_offset(&topic, partition, Offset::Offset(offset)).map_err(wrong)?;
+        for range in (self.ranges)(time).iter().filter(|range| range.count() > 0) {
+            let wrong = |error| place.settings.error(format_args!("{range} has no offset to commit"), &error);
+            let next = Offset::Offset(range.until_offset);
+            list.add_partition_offset(&range.topic, range.partition, next).map_err(wrong)?;
         }
         if list.count() == 0 {
             return Ok(None);

@@ -49,6 +49,13 @@ impl Place {
         MarkerGroup::new(&self.settings, &self.topic, self.name('.', process), self.log())
     }
 
+    /// # Errors
+    /// Closed, if a later start of the program has written; otherwise what that says of the last one.
+    pub(super) fn last_mark(&self, process: usize) -> Result<Option<Marker>> {
+        let mark = MarkerGroup::last(&self.settings, &self.topic, self.name('.', process), self.log())?;
+        self.check_epoch(mark).map(|()| mark)
+    }
+
     /// A producer that has the transactional id of a process: whoever had it is fenced, and what that one left is decided.
     pub(super) fn producer(&self, process: usize) -> Result<Producer> {
         let id = self.name('-', process);
@@ -98,8 +105,7 @@ impl Place {
     /// Before the first batch, on the driver: fences what an earlier start left behind, and brings its marks to the
     /// number of processes that there is now.
     pub(super) fn take_over(&self, last_done: Option<Time>) -> Result<()> {
-        let first = self.marks(0)?.read()?;
-        self.check_epoch(first)?;
+        let first = self.last_mark(0)?;
         let (before, now) = (first.map_or(0, |mark| mark.of.processes), self.start.processes);
         let producers: Vec<_> = (0..before.max(now)).map(|process| self.producer(process)).collect::<Result<_>>()?;
         // Only now nobody changes them any more.

@@ -130,10 +130,9 @@ impl Transactions {
     fn open(&self) -> Result<Open> {
         let (mut marks, mut committed) = (None, Time::default());
         if self.place.has_marks() {
-            let group = self.place.marks(self.process())?;
             // A run that was left for dead must not take the id from one that has taken over.
-            self.place.check_epoch(group.read()?)?;
-            marks = Some(group);
+            self.place.last_mark(self.process())?;
+            marks = Some(self.place.marks(self.process())?);
         }
         let producer = Arc::new(self.place.producer(self.process())?);
         if let Some(group) = &marks {
@@ -288,13 +287,12 @@ impl Transactions {
     }
 
     fn undeliverable(&self, state: &mut State, error: Error) -> Error {
-        let open = state.open.take();
-        state.batch = None;
+        (state.open, state.batch) = (None, None);
         if error.kind() != ErrorKind::Closed {
             return error;
         }
         // Fenced: by a newer run, which has left its mark, or by the brokers because it took too long.
-        let newer = open.and_then(|open| open.marks).map_or(Ok(()), |marks| self.place.check_epoch(marks.read()?));
+        let newer = if self.place.has_marks() { self.place.last_mark(self.process()).map(drop) } else { Ok(()) };
         match newer {
             Err(fenced) if fenced.kind() == ErrorKind::Closed => fenced,
             _ => Error::unavailable(format!(

@@ -1,5 +1,7 @@
 //! Kafka in and out, against a real one.
 
-#![cfg(test)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod killing;
+mod input;
 mod sink;

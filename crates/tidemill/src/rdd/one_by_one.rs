@@ -91,7 +91,8 @@ impl<T: Data, I: IntoIterator, F: Fn(T) -> I> Iterator for OneByOne<'_, T, I, F>
         let _entered = self.task.enter(&self.site);
         let mut out = Vec::new();
         self.go_on(&mut out);
-        while out.len() < CHUNK_RECORDS {
+        // No further than the chunk it is in, so that what was read last stays near what is being processed.
+        while out.is_empty() || (out.len() < CHUNK_RECORDS && self.records.len() > 0) {
             let Some(record) = self.next_record() else { break };
             self.process(record, &mut out);
         }

@@ -74,14 +74,8 @@ impl<T: Data, S: Source<T>> ReadRdd<S, T> {
         Self { source, site, records: PhantomData }
     }
 
-    /// The chunks, each of which is read after `before` and handed to `after` with the number of records before it.
-    fn chunks<'a>(
-        &'a self,
-        partition: usize,
-        task: &'a TaskContext,
-        before: impl Fn(u64) + 'a,
-        after: impl Fn(&[T]) + 'a,
-    ) -> Chunks<'a, T> {
+    /// The chunks; `before` is told how many records there were before each is read.
+    fn chunks<'a>(&'a self, partition: usize, task: &'a TaskContext, before: impl Fn(u64) + 'a) -> Chunks<'a, T> {
         let cursor = Cursor::default();
         before(0);
         let opened = guarded(&self.site, task, &cursor, || self.source.read(partition));
@@ -89,7 +83,6 @@ impl<T: Data, S: Source<T>> ReadRdd<S, T> {
         Box::new(iter::from_fn(move || {
             before(taken);
             let chunk = task.expect(guarded(&self.site, task, &cursor, || chunks.next())?);
-            after(&chunk);
             taken += chunk.len() as u64;
             Some(chunk)
         }))
@@ -110,7 +103,7 @@ impl<T: Data, S: Source<T>> Lineage for ReadRdd<S, T> {
 
 impl<T: Data, S: Source<T>> RddNode<T> for ReadRdd<S, T> {
     fn compute<'a>(&'a self, partition: usize, task: &'a TaskContext) -> Chunks<'a, T> {
-        self.chunks(partition, task, |_| (), |_| ())
+        self.chunks(partition, task, |_| ())
     }
 
     fn compute_aside<'a>(
@@ -120,10 +113,11 @@ impl<T: Data, S: Source<T>> RddNode<T> for ReadRdd<S, T> {
         operator: &'a dyn ErasedRdd,
     ) -> Chunks<'a, T> {
         let before = move |taken| aside::at(operator.id(), self.site, partition, taken);
-        let after = move |chunk: &[T]| {
-            let offsets = chunk.iter().map_while(|record| self.source.offset(record));
-            aside::read_at(operator.id(), partition, offsets);
-        };
-        self.chunks(partition, task, before, after)
+        // One by one, so that the last one that was read is the one that fails.
+        let records = self.chunks(partition, task, before).flatten();
+        Box::new(records.map(move |record| {
+            aside::read_at(operator.id(), partition, self.source.offset(&record).into_iter());
+            vec![record]
+        }))
     }
 }

@@ -1,8 +1,8 @@
 //! What of a stream's batches is in the topic, and how.
 
 use super::{committed, lines, settings};
-use tidemill::{Config, ErrorKind, keys, testing::TestContext};
-use tidemill_kafka::{KafkaSink, KafkaStreamExt, ProducerRecord};
+use tidemill::{Config, ErrorKind, Time, keys, testing::TestContext};
+use tidemill_kafka::{KafkaSink, KafkaStreamExt, OffsetRange, ProducerRecord};
 use tidemill_kafka_broker::Kafka;
 
 fn words(batches: &[&[&str]]) -> Vec<Vec<String>> {
@@ -106,8 +106,11 @@ fn offsets_of_what_was_read_are_committed_with_what_is_written() {
     let (kafka, test) = (Kafka::shared(), TestContext::new());
     let (topic, read) = (kafka.topic("with-offsets", 1), kafka.topic("read", 2));
     let source = read.clone();
-    let next = move |time: tidemill::Time| vec![(source.clone(), 0, 7), (source.clone(), 1, time.as_ms() as i64)];
-    test.stream(words(&[&["a"], &["b"]])).save_to(lines(kafka, &topic).commit_offsets("readers", next));
+    let ranges = move |time: Time| {
+        let until = [7, i64::try_from(time.as_ms()).unwrap()];
+        (0..).zip(until).map(|(partition, until)| OffsetRange::new(source.as_str(), partition, 0, until)).collect()
+    };
+    test.stream(words(&[&["a"], &["b"]])).save_to(lines(kafka, &topic).commit_offsets("readers", ranges));
     test.run(2).unwrap();
     assert_eq!(kafka.committed_offsets("readers", &read), [Some(7), Some(2_000)]);
 }
