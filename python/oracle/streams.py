@@ -81,8 +81,7 @@ def counted(grow: Growing) -> None:
 
 
 def windowed(grow: Growing) -> None:
-    # PySpark merges the partitions of batches that are placed by key alike; ours stand side by side.
-    grow.add("window", *seconds(grow), order="multiset" if grow.steps else "partitions")
+    grow.add("window", *seconds(grow))
 
 
 def merged(grow: Growing) -> None:

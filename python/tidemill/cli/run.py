@@ -33,13 +33,16 @@ class Application:
 
 
 class Terminated(BaseException):
-    """SIGTERM. No `except Exception` of the program's stops it."""
+    """SIGTERM or SIGHUP, whose number is the argument. No `except Exception` of the program's stops it."""
 
 
 def run(application: Application) -> int:
     """Runs the program as `__main__`; the exit code of the process."""
     _prepare(application)
     signal.signal(signal.SIGTERM, _terminate)
+    # Under nohup the end of the terminal means nothing.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _terminate)
     try:
         return _finish(_execute(application.program))
     except BrokenPipeError:
@@ -59,8 +62,8 @@ def fix_hashes() -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 def _prepare(application: Application) -> None:
@@ -97,7 +100,7 @@ def _execute(program: str) -> int:
         return _code_of(exit)
     except (KeyboardInterrupt, Terminated) as interruption:
         if _active() is None:
-            return INTERRUPTED if isinstance(interruption, KeyboardInterrupt) else 128 + signal.SIGTERM
+            return INTERRUPTED if isinstance(interruption, KeyboardInterrupt) else 128 + int(interruption.args[0])
     except Exception as error:
         if _is_of_stdout(error):
             raise
@@ -162,8 +165,9 @@ def _drain(active: StreamingContext) -> bool:
             os._exit(INTERRUPTED)
         _on_thread(active._native.stop, False)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, hurry)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, hurry)
     # On a thread, for this one has to hear signals.
     stopping = _on_thread(active.stop, False, _is_graceful(active))
     while stopping.is_alive():
