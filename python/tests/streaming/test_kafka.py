@@ -55,10 +55,6 @@ def write(kafka: Kafka, sc: SparkContext, topic: str, *records: Any) -> None:
     test.ssc.stop(stopSparkContext=False)
 
 
-def ranges(topic: str, until: int, partitions: int = 3) -> list[OffsetRange]:
-    return [OffsetRange(topic, partition, 0, until) for partition in range(partitions)]
-
-
 def all_of(stream: StreamTest, collected: Any, count: int) -> list[Any]:
     """All records, when there are so many; batches run until then."""
     patience = time.monotonic() + PATIENCE_S
@@ -66,6 +62,20 @@ def all_of(stream: StreamTest, collected: Any, count: int) -> list[Any]:
         assert time.monotonic() < patience, found
         stream.tick()
     return found
+
+
+def offsets(kafka: Kafka, sc: SparkContext, topic: str, count: int) -> list[OffsetRange]:
+    """The ranges of a topic that has so many messages."""
+    test = StreamTest(sc, 1.0)
+    seen: list[OffsetRange] = []
+    stream = KafkaUtils.createDirectStream(test.ssc, [topic], reading(kafka))
+    stream.foreachRDD(lambda rdd: seen.extend(rdd.offsetRanges()))
+    patience = time.monotonic() + PATIENCE_S
+    while sum(one.untilOffset - one.fromOffset for one in seen) < count:
+        assert time.monotonic() < patience, seen
+        test.tick()
+    test.ssc.stop(stopSparkContext=False)
+    return [one for one in seen if one.untilOffset > one.fromOffset]
 
 
 def test_a_direct_stream_has_keys_values_and_ranges(kafka: Kafka, sc: SparkContext, topic: str) -> None:
@@ -96,15 +106,21 @@ def test_a_direct_stream_has_keys_values_and_ranges(kafka: Kafka, sc: SparkConte
 
 def test_messages_have_their_place_and_their_own_decoders(kafka: Kafka, sc: SparkContext, topic: str) -> None:
     write(kafka, sc, topic, ("k", b"\x01\x02"), "alone", ("k", None), ("k", "v", [("name", b"header")]))
+    found = offsets(kafka, sc, topic, 4)
     rdd = KafkaUtils.createRDD(
         sc,
         reading(kafka),
-        [one for one in ranges(topic, 4) if one.partition == 0],
+        found,
         valueDecoder=lambda value: None if value is None else len(value),
         messageHandler=lambda message: (message.topic, message.partition, message.offset, message.key, message.message),
     )
-    found = rdd.take(4)
-    assert {record[:2] for record in found} <= {(topic, 0)}
+    records = rdd.collect()
+    assert [record[:3] for record in records] == [
+        (topic, one.partition, offset) for one in found for offset in range(one.fromOffset, one.untilOffset)
+    ]
+    assert sorted((str(key), str(size)) for _, _, _, key, size in records) == sorted(
+        [("k", "2"), ("None", "5"), ("k", "None"), ("k", "1")]
+    )
 
 
 def test_a_stream_from_given_offsets_and_with_a_handler(kafka: Kafka, sc: SparkContext, topic: str) -> None:
@@ -123,15 +139,16 @@ def test_a_stream_from_given_offsets_and_with_a_handler(kafka: Kafka, sc: SparkC
 
 def test_a_tombstone_is_none_and_what_is_no_text_says_so(kafka: Kafka, sc: SparkContext, topic: str) -> None:
     write(kafka, sc, topic, ("gone", None))
-    messages = [KafkaUtils.createRDD(sc, reading(kafka), [OffsetRange(topic, part, 0, 1)]) for part in range(3)]
-    found: list[Any] = []
-    for rdd in messages:
-        try:
-            found += rdd.collect()
-        except Exception as error:
-            # Two of the partitions are empty: there is no such offset.
-            assert topic in str(error)
-    assert found == [("gone", None)]
+    assert KafkaUtils.createRDD(sc, reading(kafka), offsets(kafka, sc, topic, 1)).collect() == [("gone", None)]
+    write(kafka, sc, topic, ("bad", b"\xff"))
+    with pytest.raises(UnicodeDecodeError):
+        KafkaUtils.createRDD(sc, reading(kafka), offsets(kafka, sc, topic, 2)).collect()
+
+
+def test_offsets_that_are_not_there_are_an_error(kafka: Kafka, sc: SparkContext, topic: str) -> None:
+    write(kafka, sc, topic, "one")
+    with pytest.raises(Exception, match=f"{topic}-0.*are lost"):
+        KafkaUtils.createRDD(sc, reading(kafka), [OffsetRange(topic, 0, 0, 10)]).count()
 
 
 def test_a_group_goes_on_where_it_was_committed(kafka: Kafka, sc: SparkContext, topic: str) -> None:

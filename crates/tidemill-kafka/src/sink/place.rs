@@ -96,6 +96,7 @@ impl Place {
 
     /// Commits a transaction of nothing but the mark of a process.
     pub(super) fn leave_mark(&self, producer: &Producer, process: usize, time: Time) -> Result<()> {
+        producer.await_topic()?;
         let attempted = format_args!("the mark of process {process} for \"{}\" could not be written", self.topic);
         let offsets = vec![(self.mark(time).offsets(&self.topic)?, self.marks(process)?.metadata()?)];
         producer.begin().map_err(|error| self.settings.error(attempted, &error))?;

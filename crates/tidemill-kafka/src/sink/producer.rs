@@ -19,12 +19,16 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
-use tidemill::{Error, Result, base::clock::Stopwatch};
+use tidemill::{Error, ErrorKind, Interrupt, Result, base::clock::Stopwatch};
 
 /// How long a record that finds the queue full waits before it tries again.
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 /// How long one look at what is still under way takes at a flush.
 const FLUSH_STEP: Duration = Duration::from_millis(2);
+
+/// How long a topic that is being made is waited for, and how often it is asked for.
+const TOPIC_PATIENCE: Duration = Duration::from_secs(10);
+const TOPIC_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a producer has unless the user sets it: much room for a batch, and no word of what went well.
 const DEFAULTS: &[(&str, &str)] =
@@ -145,6 +149,24 @@ impl Producer {
         }
         known().insert(topic.to_owned(), count);
         Ok(count)
+    }
+
+    /// Waits until the topic is there: brokers that make topics by themselves (`auto.create.topics.enable`) do so when they
+    /// are asked for one, and need a moment.
+    ///
+    /// # Errors
+    /// As [`partitions`](Self::partitions), after ten seconds.
+    pub(super) fn await_topic(&self) -> Result<()> {
+        let since = Stopwatch::start();
+        loop {
+            match self.partitions(None) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() != ErrorKind::Unavailable || since.elapsed() > TOPIC_PATIENCE => {
+                    return Err(error.context("the topic has to be there before the program starts"));
+                }
+                Err(_) => _ = Interrupt::new().wait_timeout(TOPIC_PAUSE),
+            }
+        }
     }
 
     /// Whether all that was delivered so far went well.
