@@ -71,3 +71,86 @@ def test_a_thread_that_never_rests_does_not_stop_the_stream(tmp_path: Path) -> N
             process.until("sum 5")
         process.send(signal.SIGTERM)
         assert process.ended() == 0
+
+
+SYS_EXIT = """
+import sys
+from pyspark import SparkContext
+
+sc = SparkContext("local[2]", "exits")
+try:
+    sc.parallelize([1, 2], 2).map(lambda n: sys.exit(7)).collect()
+except RuntimeError as error:
+    print("the task failed:", error, flush=True)
+print(sc.parallelize([1, 2], 2).sum(), flush=True)
+"""
+
+
+def test_sys_exit_in_a_task_ends_the_task(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(SYS_EXIT)
+    with Process(["run", "program.py"], tmp_path) as process:
+        process.until("the task failed: a function of a task raised SystemExit: 7")
+        process.until("3")
+        assert process.ended() == 0
+
+
+FORK = """
+import os
+import sys
+from pyspark import SparkContext
+from pyspark.streaming import StreamingContext
+
+ssc = StreamingContext(SparkContext("local[2]", "forks"), 0.1)
+ssc.queueStream([[1, 2]]).pprint()
+ssc.start()
+child = os.fork()
+if child == 0:
+    sys.exit(3)
+print("the child ended with", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+ssc.stop(stopGraceFully=True)
+"""
+
+
+def test_a_child_of_a_running_program_ends_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(FORK)
+    with Process(["run", "program.py"], tmp_path) as process:
+        process.until("the child ended with 3")
+        assert process.ended() == 0
+
+
+ABORT = """
+import os
+import time
+from pyspark import SparkContext
+
+DRIVER = os.getpid()
+
+def work(n):
+    end = time.perf_counter() + 0.02
+    while time.perf_counter() < end:
+        pass
+    if fatal and n == 3 and os.getpid() != DRIVER:
+        os.abort()
+    return n
+
+sc = SparkContext("local[2]", "aborts")
+numbers = sc.parallelize(range(8), 4)
+fatal = False
+print(numbers.map(work).sum(), flush=True)
+fatal = True
+try:
+    numbers.map(work).sum()
+except Exception as error:
+    print(type(error).__name__, error, flush=True)
+fatal = False
+print(numbers.map(work).sum(), flush=True)
+"""
+
+
+def test_a_worker_that_aborts_fails_its_task_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(ABORT)
+    with Process(["run", "program.py"], tmp_path) as process:
+        process.until("28")
+        process.until("WorkerDied the worker process")
+        process.until("28")
+        assert process.ended() == 0

@@ -1,6 +1,7 @@
 """`pyspark.streaming.kafka` against a real Kafka."""
 
 import itertools
+import json
 import random
 import signal
 import time
@@ -242,6 +243,17 @@ def test_the_example_counts_words(kafka: Kafka, sc: SparkContext, topic: str, tm
         process.until("Time:")
         write(kafka, sc, topic, "to be or", "not to be")
         process.until("('to', 2)")
+
+
+def test_the_example_finds_stolen_cards(kafka: Kafka, sc: SparkContext, topic: str, tmp_path: Path) -> None:
+    def payment(number: int, card: str, amount: float) -> tuple[str, str]:
+        return card, json.dumps({"id": number, "card": card, "amount": amount, "merchant": "m", "time": number * 1000})
+
+    write(kafka, sc, topic, *(payment(n, "honest", 20.0) for n in range(9)))
+    write(kafka, sc, topic, *(payment(n, "stolen", 500.0) for n in range(3)))
+    arguments = [kafka.brokers, topic, f"{topic}-alerts", tmp_path / "checkpoint"]
+    with Process(["run", EXAMPLES / "kafka_fraud_check.py", *arguments], tmp_path) as process:
+        process.until("{'card': 'stolen', 'amount': 1500.0, 'payments': [0, 1, 2]}")
 
 
 # Without a broker.

@@ -131,9 +131,12 @@ def run_task(command: Command, split: int, *inputs: Iterable[Block]) -> Iterator
     except GeneratorExit:
         task.succeed()
         raise
-    except BaseException:
+    except BaseException as error:
         if command.is_barrier:
             _barrier.meeting(command.stage, command.partitions).abort()
+        if isinstance(error, SystemExit):
+            # It ends the task, as in PySpark, where it ends a worker, and not the program.
+            raise RuntimeError(f"a function of a task raised SystemExit: {error}") from error
         raise
     task.succeed()
 

@@ -433,3 +433,5 @@ def _stop_at_exit() -> None:
 
 
 atexit.register(_stop_at_exit)
+# A child has none of the threads; what runs is its parent's.
+os.register_at_fork(after_in_child=lambda: atexit.unregister(_stop_at_exit))

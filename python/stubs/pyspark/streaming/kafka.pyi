@@ -1,0 +1,1 @@
+from tidemill.pyspark.streaming.kafka import *
