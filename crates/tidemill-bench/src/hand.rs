@@ -1,6 +1,7 @@
 //! The loops by hand. Each returns what it counted, so that it cannot be optimised away and can be compared.
 
 mod counts;
+pub mod kafka;
 mod keyed;
 mod text;
 

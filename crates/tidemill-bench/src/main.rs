@@ -23,6 +23,7 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("restart", recovery::restart),
     ("commit", recovery::commit),
     ("bounded", recovery::bounded),
+    ("kafka", kafka::kafka),
 ];
 
 fn main() -> Result<()> {
