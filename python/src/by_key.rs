@@ -12,7 +12,8 @@ use pyo3::{
 
 /// How two values of a key become one.
 enum Merge<'py> {
-    Add,
+    /// With the user's function of that name, which is called where adding fails: the error is to be its own.
+    Add(Option<Bound<'py, PyAny>>),
     Min,
     Max,
     Call(Bound<'py, PyAny>),
@@ -23,7 +24,7 @@ impl<'py> Merge<'py> {
         match merge.cast::<PyString>() {
             Err(_) => Ok(Self::Call(merge.clone())),
             Ok(name) => match name.to_str()? {
-                "add" => Ok(Self::Add),
+                "add" => Ok(Self::Add(merge.getattr_opt("function")?)),
                 "min" => Ok(Self::Min),
                 "max" => Ok(Self::Max),
                 other => Err(PyValueError::new_err(format!(
@@ -35,7 +36,10 @@ impl<'py> Merge<'py> {
 
     fn call(&self, combined: Bound<'py, PyAny>, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         match self {
-            Self::Add => combined.add(value),
+            Self::Add(function) => match (combined.add(&value), function) {
+                (Err(_), Some(function)) => function.call1((combined, value)),
+                (sum, _) => sum,
+            },
             Self::Min => Ok(if value.lt(&combined)? { value } else { combined }),
             Self::Max => Ok(if value.gt(&combined)? { value } else { combined }),
             Self::Call(f) => f.call1((combined, value)),
@@ -43,11 +47,20 @@ impl<'py> Merge<'py> {
     }
 }
 
-/// The two parts of a pair, which may be any sequence of two or more.
+/// The two parts of a pair, as `key, value = pair` has them.
 fn parts<'py>(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    match pair.cast_exact::<PyTuple>() {
-        Ok(tuple) => Ok((tuple.get_item(0)?, tuple.get_item(1)?)),
-        Err(_) => Ok((pair.get_item(0)?, pair.get_item(1)?)),
+    if let Ok(tuple) = pair.cast_exact::<PyTuple>()
+        && tuple.len() == 2
+    {
+        return Ok((tuple.get_item(0)?, tuple.get_item(1)?));
+    }
+    let mut parts = pair.try_iter()?;
+    let too_few = |got| PyValueError::new_err(format!("not enough values to unpack (expected 2, got {got})"));
+    let key = parts.next().ok_or_else(|| too_few(0))??;
+    let value = parts.next().ok_or_else(|| too_few(1))??;
+    match parts.next() {
+        None => Ok((key, value)),
+        Some(_) => Err(PyValueError::new_err("too many values to unpack (expected 2)")),
     }
 }
 
@@ -63,7 +76,7 @@ pub(crate) fn combine_pairs<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let merge = Merge::of(&merge)?;
     // As long as whole numbers are added by words.
-    let mut sums = (combined.is_none() && create.is_none() && matches!(merge, Merge::Add)).then(Sums::default);
+    let mut sums = (combined.is_none() && create.is_none() && matches!(merge, Merge::Add(_))).then(Sums::default);
     let mut combined = combined.unwrap_or_else(|| PyDict::new(py));
     for block in blocks.try_iter()? {
         for pair in block?.cast_into::<PyList>()?.iter() {

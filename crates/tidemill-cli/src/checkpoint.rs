@@ -4,6 +4,7 @@ mod diff;
 mod fsck;
 mod inspect;
 mod ls;
+mod python;
 
 use crate::Failure;
 use clap::Subcommand;

@@ -1,6 +1,7 @@
 """Which functions the engine knows."""
 
 import operator
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ SPLIT: list[tuple[str, Callable[..., Any], tuple[str | None] | None]] = [
     ("at white space", lambda line: line.split(), (None,)),
     ("str.split", str.split, (None,)),
     ("at nothing", lambda line: line.split(""), None),
+    ("at what is no UTF-8", lambda line: line.split("\udc80"), None),
     ("at bytes", lambda line: line.split(b" "), None),
     ("from the right", lambda line: line.rsplit(" "), None),
     ("some times", lambda line: line.split(" ", 1), None),
@@ -158,8 +160,8 @@ def test_words_of_a_file_are_counted(sc: SparkContext, tmp_path: Path) -> None:
         [("a", 2**63 - 1), ("a", 1)],
         [("a", 2**63), ("a", 1)],
         [["a", 1], ("a", 2)],
-        [("a", 1, 2), ("a", 3)],
         [(Shout("a"), 1), ("a", 2)],
+        [{"a": 1, "b": 2}, ("a", "c")],
     ],
 )
 def test_sums_of_pairs_of_any_kind(sc: SparkContext, pairs: list[Any]) -> None:
@@ -173,3 +175,18 @@ def test_records_that_are_no_words_are_told_by_their_own_error(sc: SparkContext)
     words = sc.parallelize(["a b", 5], 1).flatMap(lambda line: line.split(" ")).map(lambda word: (word, 1))
     with pytest.raises(AttributeError, match="'int' object has no attribute 'split'"):
         words.reduceByKey(operator.add).collect()
+
+
+@pytest.mark.parametrize(("pairs", "said"), [([("a", 1, 2), ("a", 3)], "too many"), ([("a",)], "got 1"), ([()], "got 0")])
+def test_what_is_no_pair_is_refused_as_by_unpacking(sc: SparkContext, pairs: list[Any], said: str) -> None:
+    for add in (operator.add, opaque(operator.add)):
+        with pytest.raises(ValueError, match=said):
+            sc.parallelize(pairs, 1).reduceByKey(add).collect()
+
+
+def test_an_error_of_a_sum_is_that_of_the_function(sc: SparkContext) -> None:
+    pairs = sc.parallelize([("a", "x"), ("a", 2)], 1)
+    for run in (lambda: pairs.reduceByKey(lambda a, b: a + b).collect(), lambda: pairs.values().reduce(lambda a, b: a + b)):
+        with pytest.raises(TypeError) as caught:
+            run()
+        assert "lambda a, b: a + b" in "".join(traceback.format_exception(caught.value))

@@ -76,6 +76,16 @@ def test_a_task_knows_its_partition(sc: SparkContext) -> None:
     assert sc.range(3, numSlices=3).map(partition).collect() == [0, 1, 2]
 
 
+def test_an_idle_worker_that_was_killed_is_replaced_unnoticed(sc: SparkContext) -> None:
+    numbers = sc.range(8, numSlices=4)
+    assert numbers.sum() == 28
+    assert _workers._workers is not None
+    for worker in _workers._workers._all:
+        os.kill(worker.process.pid, signal.SIGKILL)
+        worker.process.wait()
+    assert numbers.sum() == 28
+
+
 def test_an_exception_is_itself_with_the_traceback_of_the_worker(sc: SparkContext) -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         sc.parallelize([1, 0], 2).map(lambda x: 1 // x).collect()

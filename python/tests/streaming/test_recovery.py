@@ -145,3 +145,20 @@ def test_a_damaged_program_is_refused(tmp_path: Path, at: int) -> None:
         assert process.ended() == 1
         assert "Failed to read checkpoint from directory checkpoint" in process.stderr
         assert "tidemill.python.setupAgain=true" in process.stderr
+
+
+def test_what_changed_in_a_program_is_told_of_two_checkpoints(tmp_path: Path) -> None:
+    for name, kept in (("one", "a"), ("other", "b")):
+        folder = tmp_path / name
+        folder.mkdir()
+        program = write(folder)
+        program.write_text(program.read_text().replace(".map(", f".filter(lambda word: word != {kept!r}).map(", 1))
+        with Process(["run", program], folder) as process:
+            process.until("counts")
+    with Process(["checkpoint", "diff", "one/checkpoint", "other/checkpoint"], tmp_path) as process:
+        process.until("Python, only in the checkpoint: filter at")
+        process.until("Python, only in the other: filter at")
+        assert process.ended() == 0
+    with Process(["checkpoint", "inspect", "one/checkpoint"], tmp_path) as process:
+        process.until("(cloudpickle)")
+        process.until("updateStateByKey at")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tidemill.pyspark import _ops
 from tidemill.pyspark._dataset import Dataset
-from tidemill.pyspark._known import known
 from tidemill.pyspark._ops import Block, Step
 from tidemill.pyspark._task import to_list
 
@@ -272,7 +271,7 @@ class Actions(Dataset[T_co]):
         ...     sc.parallelize([1, 2, 3, 4, 5]).reduce(add)
         15
         """
-        reduced: list[T] = list(chain.from_iterable(self._run(Reduce(known(f)))))
+        reduced: list[T] = list(chain.from_iterable(self._run(Reduce(f))))
         if not reduced:
             raise ValueError("Can not reduce() empty RDD")
         return functools.reduce(f, reduced)
@@ -309,7 +308,7 @@ class Actions(Dataset[T_co]):
         ...     sc.parallelize([1, 2, 3], 3).fold(1, add)
         10
         """
-        return functools.reduce(op, self._run(Fold(known(op), zeroValue)), zeroValue)
+        return functools.reduce(op, self._run(Fold(op, zeroValue)), zeroValue)
 
     def aggregate(self, zeroValue: U, seqOp: Callable[[U, T_co], U], combOp: Callable[[U, U], U]) -> U:
         """`seqOp` over the zero value and the records of each partition, and `combOp` over the zero value and those.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import re
 import types
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _NAMES: dict[Any, str] = {operator.add: "add", min: "min", max: "max"}
 _INT_BITS = 64
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 UNLIKE_LAMBDA = (
     inspect.CO_VARARGS
@@ -58,27 +60,30 @@ _SPLIT = _Template(lambda x: x.split(), True)
 _SPLIT_AT = _Template(lambda x: x.split(" "), " ")
 
 
-def _is_sum(function: Any) -> bool:
-    """Whether the function is written `lambda a, b: a + b`, with any names."""
-    return _SUM.constant_of(function) is True
+class Known(str):
+    """The name by which the engine knows a function, which it calls where it fails itself: for the function's error."""
+
+    function: Callable[[Any, Any], Any]
 
 
-def known(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """`operator.add` for a function that only adds; else the function itself."""
-    return operator.add if _is_sum(function) else function
-
-
-def merge(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any] | str:
+def merge(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any] | Known:
     """The name by which the engine knows the function; else the function itself.
 
     >>> merge(lambda total, one: total + one), merge(min)
     ('add', 'min')
     """
-    function = known(function)
     try:
-        return _NAMES.get(function, function)
+        name = _NAMES.get(function)
     except TypeError:
+        name = None
+    # Written `lambda a, b: a + b`, with any names.
+    if name is None and _SUM.constant_of(function) is True:
+        name = "add"
+    if name is None:
         return function
+    known = Known(name)
+    known.function = function
+    return known
 
 
 def paired_with(function: Any) -> int | None:
@@ -109,7 +114,9 @@ def split(function: Any) -> Split | None:
     if function is str.split or _SPLIT.constant_of(function) is True:
         return Split(None)
     separator = _SPLIT_AT.constant_of(function)
-    return Split(separator) if type(separator) is str and separator else None
+    # `split` refuses an empty one, and words are looked for in UTF-8.
+    is_usable = type(separator) is str and separator and not _SURROGATE.search(separator)
+    return Split(separator) if is_usable else None
 
 
 class Words(NamedTuple):

@@ -246,7 +246,7 @@ class Workers:
         begun = time.perf_counter()
         number, pickled, broadcasts = self._command(command)
         request = _Request(number, command.name, pickled, broadcasts, split, _dumped(lists))
-        worker = self._idle.get()
+        worker = self._living()
         waited = time.perf_counter()
         try:
             with _cancel.at_worker(worker.process):
@@ -266,6 +266,14 @@ class Workers:
             outer = _task.current()
             accumulators.merge(updates, None if outer is None else outer.updates)
         return result
+
+    def _living(self) -> _Worker:
+        """A worker that is idle and there; those that were ended meanwhile are replaced."""
+        while True:
+            worker = self._idle.get()
+            if self._is_stopped or worker.process.poll() is None:
+                return worker
+            self._replace(worker)
 
     def _command(self, command: _task.Command) -> tuple[int, bytes, set[int]]:
         with self._lock:

@@ -19,8 +19,8 @@ use std::{
     time::Duration,
 };
 use tidemill::{
-    Clock as _, Config, Context, Error, Interrupt, Result, StreamingContext, SystemClock, Text,
-    base::clock::Stopwatch, keys, milliseconds, seconds,
+    Clock as _, Config, Context, Error, Interrupt, Result, StreamingContext, SystemClock, Text, base::clock::Stopwatch,
+    keys, milliseconds, seconds,
 };
 use tidemill_kafka::{KafkaSettings, KafkaSource, KafkaStreamExt as _, ProducerRecord, StartingOffsets};
 use tidemill_kafka_broker::Kafka;
@@ -119,9 +119,10 @@ fn copied(kafka: &Kafka, from: &str, count: u64) -> Result<Duration> {
     let to = kafka.topic("copies", PARTITIONS);
     let (total, begun) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let stream = source(kafka, from).stream::<(), Vec<u8>>(&ssc)?;
-    stream.values().map(|value| value).to_kafka(&KafkaSettings::new(kafka.bootstrap()), to, |value| {
-        ProducerRecord::new(value)
-    });
+    stream
+        .values()
+        .map(|value| value)
+        .to_kafka(&KafkaSettings::new(kafka.bootstrap()), to, |value| ProducerRecord::new(value));
     let (sum, first, ranges) = (total.clone(), begun.clone(), stream.clone());
     // Runs after the output before it, so what it counts is committed.
     stream.foreach_rdd(move |_, time| {

@@ -1,5 +1,6 @@
 //! `tidemill checkpoint diff`: two checkpoints side by side.
 
+use super::python::{PythonDifference, PythonProgram};
 use crate::{
     Failure,
     output::{Table, or_dash, print, print_json},
@@ -31,6 +32,9 @@ struct Differences {
     last_done: [Option<Time>; 2],
     program: Difference,
     operators: Vec<Keys>,
+    /// Where both are of Python's programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    python: Option<PythonDifference>,
 }
 
 #[derive(Serialize)]
@@ -52,13 +56,18 @@ impl Differences {
             last_done: both.map(|found| found.last_done),
             program: one.difference(other),
             operators: uids.into_iter().map(keys).collect(),
+            python: None,
         }
     }
 }
 
 impl Diff {
     pub(crate) fn run(&self) -> Result<u8, Failure> {
-        let differences = Differences::of(&look(&self.place)?.1, &look(&self.other)?.1);
+        let [(one, found), (other, other_found)] = [look(&self.place)?, look(&self.other)?];
+        let mut differences = Differences::of(&found, &other_found);
+        if let (Some(one), Some(other)) = (PythonProgram::of(&one)?, PythonProgram::of(&other)?) {
+            differences.python = Some(PythonDifference::of(&one, &other));
+        }
         if self.json {
             return print_json(&differences).map(|()| 0);
         }
@@ -69,7 +78,8 @@ impl Diff {
             let [one, other] = operator.keys.map(or_dash);
             table.row(vec![format!("keys of {}", operator.uid), one, other]);
         }
-        print(format!("{}\n\n{}", differences.program, table.text()).as_bytes())?;
+        let python = differences.python.map(|python| format!("\n{python}")).unwrap_or_default();
+        print(format!("{}\n{python}\n{}", differences.program, table.text()).as_bytes())?;
         Ok(0)
     }
 }

@@ -1,5 +1,6 @@
 //! `tidemill checkpoint inspect`: everything that is found.
 
+use super::python::PythonProgram;
 use crate::{
     Failure,
     output::{Table, or_dash, print, print_json, printable},
@@ -23,12 +24,14 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(crate) fn run(&self) -> Result<u8, Failure> {
-        let (_, found) = look(&self.place)?;
+        let (storage, found) = look(&self.place)?;
         if self.json {
             return print_json(&found).map(|()| 0);
         }
-        let parts =
-            [progress(&found), program(found.program.as_ref()), operators(&found), starts(&found), files(&found)];
+        let python = PythonProgram::of(&storage)?.map(|program| program.to_string());
+        let mut parts = vec![progress(&found), program(found.program.as_ref())];
+        parts.extend(python);
+        parts.extend([operators(&found), starts(&found), files(&found)]);
         print(parts.join("\n").as_bytes())?;
         Ok(0)
     }

@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tidemill.pyspark import _captures
 from tidemill.pyspark._pickling import Pickler
 from tidemill.pyspark.accumulators import Accumulator
 from tidemill.pyspark.broadcast import Broadcast
@@ -104,11 +105,19 @@ def dump(steps: list[Step]) -> bytes:
     except Exception as error:
         culprit = next((step for step in stored if not _can_be_dumped(step)), None)
         raise pickle.PicklingError(
-            f"the program cannot be stored in its checkpoint: {culprit or 'a function'}: {error}"
+            f"the program cannot be stored in its checkpoint: {culprit or 'a function'}: {error}{_variable(culprit)}"
         ) from error
 
 
-def _dump(steps: list[Step]) -> bytes:
+def _variable(culprit: Step | None) -> str:
+    """Which variable of the call's functions cannot be pickled."""
+    arguments = () if culprit is None else (*culprit.arguments, *culprit.keywords.values())
+    names = (_captures.unpicklable(argument, _dump) for argument in arguments)
+    name = next(filter(None, names), None)
+    return f' (the variable "{name}")' if name else ""
+
+
+def _dump(steps: Any) -> bytes:
     out = io.BytesIO()
     _Pickler(out, protocol=4).dump(steps)
     return out.getvalue()

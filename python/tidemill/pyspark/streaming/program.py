@@ -24,7 +24,8 @@ import os
 import platform
 import re
 import stat
-from dataclasses import dataclass
+import types
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -64,6 +65,8 @@ class Program:
     has_queues: bool
     calls: list[str]
     pickled: bytes
+    # Of each call, a digest of its functions: `tidemill checkpoint diff` compares them.
+    code: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{len(self.calls)} calls, batch duration {self.batch_ms} ms"
@@ -76,6 +79,7 @@ class Program:
             "python": self.python,
             "has_queues": self.has_queues,
             "calls": self.calls,
+            "code": self.code,
         }
         out = io.BytesIO()
         out.write(MAGIC + bytes([VERSION]))
@@ -194,7 +198,20 @@ def prepare(ssc: StreamingContext) -> bytes:
         has_queues=any(step.method == "queueStream" for step in steps),
         calls=[str(step) for step in steps],
         pickled=dump(steps),
+        code=[_code_of(step) for step in steps],
     ).encode()
+
+
+def _code_of(step: Step) -> str:
+    """A digest of the code of a call's functions, whatever lines they stand on."""
+    arguments = (*step.arguments, *step.keywords.values())
+    functions = [argument.__code__ for argument in arguments if isinstance(argument, types.FunctionType)]
+    return hashlib.sha256(repr([_shape(code) for code in functions]).encode()).hexdigest()[:16] if functions else ""
+
+
+def _shape(code: types.CodeType) -> tuple[Any, ...]:
+    constants = [_shape(one) if isinstance(one, types.CodeType) else one for one in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants
 
 
 def write(folder: Path, data: bytes) -> Path:
