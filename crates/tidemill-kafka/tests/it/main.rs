@@ -2,6 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod killing;
 mod input;
+mod killing;
 mod sink;
