@@ -8,15 +8,17 @@ set -uo pipefail
 folder=$1
 "$(dirname "$0")/node.sh" "$@" </dev/null &
 node=$!
+# Bash would tell of a node that is killed.
+exec 2>/dev/null
 {
     cat >/dev/null
     kill -KILL "$node"
     tail --pid="$node" -f /dev/null
     rm -rf "$folder"
-} <&0 2>/dev/null &
+} <&0 &
 watcher=$!
 trap : TERM
-while wait "$node"; code=$?; kill -0 "$node" 2>/dev/null; do :; done
+while wait "$node"; code=$?; kill -0 "$node"; do :; done
 # Gone by itself or by a signal: the folder stays for a look at the log, or for the next start.
-kill "$watcher" 2>/dev/null
+kill "$watcher"
 exit "$code"

@@ -1,6 +1,5 @@
 //! Kafka in and out: a direct stream whose batches are ranges of offsets, and a sink of transactions.
 
-#![allow(dead_code)]
 mod client;
 mod input;
 mod offsets;

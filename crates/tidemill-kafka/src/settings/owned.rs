@@ -18,7 +18,7 @@ const OWNED: &[(&str, &str)] = &[
     ("auto.commit.interval.ms", "offsets are kept in the checkpoint; call commit_offsets on the stream to have them in the group too"),
     ("enable.auto.offset.store", "offsets are kept in the checkpoint; call commit_offsets on the stream to have them in the group too"),
     ("enable.partition.eof", "the end of a batch is an offset; leave it out"),
-    ("transactional.id", "the sink makes one of the program's checkpoint, its own uid and the partition; leave it out"),
+    ("transactional.id", "the sink makes one of the job, its uid and the process; leave it out"),
     ("enable.idempotence", "the sink sets it as its guarantee needs it; leave it out"),
     ("enable.gapless.guarantee", "the sink sets it as its guarantee needs it; leave it out"),
     ("sasl.jaas.config", "write sasl.mechanism, sasl.username and sasl.password, as there is no Java"),

@@ -1,6 +1,11 @@
 //! What can go wrong between a program and its transactions.
 
 use super::{committed, lines, settings};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    producer::{BaseProducer, BaseRecord, Producer},
+};
 use std::time::Duration;
 use tidemill::{
     Error, ErrorKind, Interrupt, Result, Time,
@@ -106,6 +111,33 @@ fn what_a_crash_left_open_is_taken_back_at_the_next_start() {
     assert_eq!(committed(kafka, &topic), ["of another"]);
     run(&sink, 1_000, &["kept"]).unwrap();
     assert_eq!(committed(kafka, &topic), ["kept", "of another"]);
+}
+
+/// As when the program is killed between the two steps of a commit.
+#[test]
+fn a_mark_in_an_open_transaction_is_taken_back_at_the_next_start() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("half-way", 1);
+    let sink = started(lines(kafka, &topic), "half-way", 1, None);
+    run(&sink, 1_000, &["a"]).unwrap();
+    drop(sink);
+    let timeout = Duration::from_secs(20);
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", kafka.bootstrap());
+    let producer: BaseProducer =
+        config.clone().set("transactional.id", "tidemill-half-way-lines/save_to-0").create().unwrap();
+    let group: BaseConsumer = config.set("group.id", "tidemill.half-way.lines/save_to.0").create().unwrap();
+    producer.init_transactions(timeout).unwrap();
+    producer.begin_transaction().unwrap();
+    producer.send(BaseRecord::<(), str>::to(&topic).payload("lost")).unwrap();
+    let mut mark = TopicPartitionList::new();
+    mark.add_partition_offset(&topic, 0, Offset::Offset(2_000)).unwrap();
+    producer.send_offsets_to_transaction(&mark, &group.group_metadata().unwrap(), timeout).unwrap();
+    let since = Stopwatch::start();
+    let sink = started(lines(kafka, &topic), "half-way", 2, Some(1_000));
+    run(&sink, 2_000, &["b"]).unwrap();
+    assert!(since.elapsed() < timeout, "it waited for what only it could end: {:?}", since.elapsed());
+    assert_eq!(committed(kafka, &topic), ["a", "b"]);
 }
 
 #[test]
