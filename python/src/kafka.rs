@@ -60,13 +60,11 @@ fn edge(name: &str) -> PyResult<Edge> {
     }
 }
 
-fn starting(start: &str, otherwise: &str) -> PyResult<StartingOffsets> {
-    Ok(match start {
-        "stored" => StartingOffsets::Stored(edge(otherwise)?),
-        end => match edge(end)? {
-            Edge::Earliest => StartingOffsets::Earliest,
-            Edge::Latest => StartingOffsets::Latest,
-        },
+fn starting(start: &str, stored: bool) -> PyResult<StartingOffsets> {
+    Ok(match edge(start)? {
+        edge if stored => StartingOffsets::Stored(edge),
+        Edge::Earliest => StartingOffsets::Earliest,
+        Edge::Latest => StartingOffsets::Latest,
     })
 }
 
@@ -76,16 +74,16 @@ pub(crate) struct Reading<'a> {
     pub(crate) topics: Vec<String>,
     pub(crate) begin: BTreeMap<(String, i32), i64>,
     pub(crate) start: &'a str,
-    pub(crate) otherwise: &'a str,
-    pub(crate) commits: bool,
+    /// Where the group was committed, if it was, and what was read is committed to it.
+    pub(crate) stored: bool,
 }
 
 pub(crate) fn stream(py: Python<'_>, ssc: &tidemill::StreamingContext, reading: Reading<'_>) -> PyResult<KafkaStream> {
-    let Reading { settings, topics, begin, start, otherwise, commits } = reading;
+    let Reading { settings, topics, begin, start, stored } = reading;
     let (settings, group) = settings_of(settings);
     let mut source = KafkaSource::new(settings);
     source = if begin.is_empty() {
-        source.topics(topics).starting(starting(start, otherwise)?)
+        source.topics(topics).starting(starting(start, stored)?)
     } else {
         let begin: BTreeMap<_, _> = begin
             .into_iter()
@@ -93,7 +91,7 @@ pub(crate) fn stream(py: Python<'_>, ssc: &tidemill::StreamingContext, reading: 
             .collect();
         source.partitions(begin.keys().cloned()).starting(StartingOffsets::Offsets(begin))
     };
-    if let Some(group) = group.filter(|_| commits) {
+    if let Some(group) = group.filter(|_| stored) {
         source = source.group_id(group).commit_offsets();
     }
     declared(py, || source.stream(ssc))?.map(KafkaStream).map_err(|error| crate::error::raised(py, &error))

@@ -154,10 +154,9 @@ impl StreamingContext {
         topics: Vec<String>,
         begin: BTreeMap<(String, i32), i64>,
         start: &str,
-        otherwise: &str,
-        commits: bool,
+        stored: bool,
     ) -> PyResult<KafkaStream> {
-        kafka::stream(py, &self.0, kafka::Reading { settings, topics, begin, start, otherwise, commits })
+        kafka::stream(py, &self.0, kafka::Reading { settings, topics, begin, start, stored })
     }
 
     fn union(&self, py: Python<'_>, streams: Vec<PyRef<'_, DStream>>) -> PyResult<DStream> {

@@ -166,12 +166,11 @@ class StreamingContext:
         topics: Sequence[str],
         begin: dict[tuple[str, int], int],
         start: str,
-        otherwise: str,
-        commits: bool,
+        stored: bool,
     ) -> KafkaStream:
         """Messages of topics; with `begin` only of its partitions, from these offsets on. `settings` are librdkafka's,
-        `bootstrap.servers` among them. `start` and `otherwise` (where nothing is stored) are "earliest", "latest" or
-        "stored": where the group was committed. `commits`: what was read is committed to the group."""
+        `bootstrap.servers` among them. Begins at `start`, "earliest" or "latest"; if `stored`, where the group was
+        committed last, if it was, and what was read is committed to it."""
     def union(self, streams: Sequence[DStream]) -> DStream: ...
     def transform(self, streams: Sequence[DStream], f: Callable[[int, list[Rdd]], Rdd | None]) -> DStream:
         """`f(time, rdds)` for each batch; a parent without a batch gives an empty dataset of no partitions."""

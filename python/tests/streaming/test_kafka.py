@@ -274,7 +274,7 @@ def test_the_example_finds_stolen_cards(kafka: Kafka, sc: SparkContext, topic: s
 )
 def test_parameters(given: dict[str, Any], settings: dict[str, str], start: str) -> None:
     plan = parameters.direct(given, SparkConf(False))
-    assert (plan.settings, plan.start, plan.commits) == (settings, start, False)
+    assert (plan.settings, plan.start, plan.stored) == (settings, start, False)
 
 
 def test_parameters_that_cannot_be() -> None:

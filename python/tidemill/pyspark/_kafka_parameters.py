@@ -40,13 +40,12 @@ _WITHOUT_MEANING = frozenset(
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of the client, `bootstrap.servers` among them; where to begin ("earliest", "latest" or "stored"),
-    and where if nothing is stored; and whether what was read is committed to the group."""
+    """The settings of the client, `bootstrap.servers` among them; at which end to begin; and whether the group says where
+    instead, and is told what was read."""
 
     settings: dict[str, str] = field(repr=False)
     start: str
-    otherwise: str
-    commits: bool
+    stored: bool
 
 
 def _settings(given: dict[str, str], conf: SparkConf, missing: str) -> dict[str, str]:
@@ -67,8 +66,7 @@ def _plan(given: dict[str, str], conf: SparkConf, stored: bool, missing: str) ->
     reset = settings.pop("auto.offset.reset", "largest")
     if reset not in _STARTS:
         raise ValueError(f'"auto.offset.reset" is "smallest" ("earliest") or "largest" ("latest"), not "{reset}"')
-    otherwise = _STARTS[reset]
-    return Plan(settings, "stored" if stored else otherwise, otherwise, stored)
+    return Plan(settings, _STARTS[reset], stored)
 
 
 def _text(value: object) -> str:

@@ -49,7 +49,7 @@ impl PythonProgram {
             None => true,
         };
         let gone: Vec<bool> = self.identities().iter().map(is_gone).collect();
-        self.calls.iter().zip(gone).filter_map(|(call, gone)| gone.then(|| call.clone())).collect()
+        self.calls.iter().zip(gone).filter(|(_, gone)| *gone).map(|(call, _)| call.clone()).collect()
     }
 }
 

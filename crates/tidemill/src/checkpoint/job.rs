@@ -54,7 +54,7 @@ mod tests {
         let kept = std::fs::read(folder.join(JOB)).unwrap();
         let copy = tempfile::tempdir().unwrap();
         std::fs::write(copy.path().join(JOB), &kept).unwrap();
-        let id = job(&LocalStorage::create(copy.path().to_path_buf()).unwrap()).unwrap();
+        let id = job(&LocalStorage::create(copy.path()).unwrap()).unwrap();
         assert_eq!(id, "00c0ffee00c0ffee");
         assert_eq!(envelope::seal(Kind::Job, &id).unwrap(), kept, "what is written today is another format");
     }

@@ -184,7 +184,7 @@ class StreamingContext:
         """What `KafkaUtils` makes streams with."""
         from tidemill.pyspark.streaming.kafka import KafkaDStream
 
-        native = self._native.kafka_stream(plan.settings, topics, begin, plan.start, plan.otherwise, plan.commits)
+        native = self._native.kafka_stream(plan.settings, topics, begin, plan.start, plan.stored)
         return KafkaDStream(native, decode, self)
 
     # Several streams.
