@@ -54,10 +54,7 @@ impl ClientContext for ClientLog {
             }
             RDKafkaLogLevel::Warning => tracing::warn!(purpose, facility, line, "librdkafka"),
             // What it calls errors it goes on from by itself, such as a broker that is away, and tells in another way as well.
-            RDKafkaLogLevel::Error
-            | RDKafkaLogLevel::Notice
-            | RDKafkaLogLevel::Info
-            | RDKafkaLogLevel::Debug => {
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
                 tracing::debug!(purpose, facility, line, "librdkafka");
             }
         }
