@@ -8,6 +8,7 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     sync::{
         Arc,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -22,6 +23,8 @@ const FINISH: Duration = Duration::from_secs(5);
 
 struct Client {
     lines: SyncSender<Arc<[u8]>>,
+    /// Bursts that are not sent yet.
+    waiting: Arc<AtomicUsize>,
     thread: JoinHandle<()>,
 }
 
@@ -50,12 +53,19 @@ impl Served {
     fn accept(&mut self) {
         while let Ok((stream, _)) = self.listener.accept() {
             let (lines, taken) = sync_channel::<Arc<[u8]>>(QUEUE);
+            let waiting = Arc::new(AtomicUsize::new(0));
+            let left = waiting.clone();
             let write = move || {
-                // An error is a client that has gone.
-                let _ = taken.iter().try_for_each(|burst| write_all(&stream, &burst));
+                for burst in taken {
+                    // An error is a client that has gone.
+                    if write_all(&stream, &burst).is_err() {
+                        break;
+                    }
+                    left.fetch_sub(1, Ordering::Relaxed);
+                }
             };
             if let Ok(thread) = thread::Builder::new().name("tidemill-gen-client".into()).spawn(write) {
-                self.clients.push(Client { lines, thread });
+                self.clients.push(Client { lines, waiting, thread });
             }
         }
         self.clients.retain(|client| !client.thread.is_finished());
@@ -74,17 +84,22 @@ fn write_all(mut stream: &TcpStream, burst: &[u8]) -> std::io::Result<()> {
 impl Destination for Served {
     fn room(&mut self, wanted: u64) -> u64 {
         self.accept();
-        if self.clients.is_empty() { 0 } else { wanted }
+        let is_full = |client: &Client| client.waiting.load(Ordering::Relaxed) >= QUEUE;
+        if self.clients.is_empty() || (self.waits && self.clients.iter().any(is_full)) { 0 } else { wanted }
     }
 
     fn take(&mut self, records: Vec<Made>) -> Result<(), Failure> {
         let burst: Vec<u8> =
             records.into_iter().flat_map(|made| [made.line.into_bytes(), b"\n".to_vec()].concat()).collect();
         let burst: Arc<[u8]> = burst.into();
-        let waits = self.waits;
-        self.clients.retain(|client| match waits {
-            true => client.lines.send(burst.clone()).is_ok(),
-            false => !matches!(client.lines.try_send(burst.clone()), Err(TrySendError::Disconnected(_))),
+        self.clients.retain(|client| {
+            client.waiting.fetch_add(1, Ordering::Relaxed);
+            let sent = client.lines.try_send(burst.clone());
+            if sent.is_err() {
+                client.waiting.fetch_sub(1, Ordering::Relaxed);
+            }
+            // One whose queue is full misses this burst.
+            !matches!(sent, Err(TrySendError::Disconnected(_)))
         });
         Ok(())
     }

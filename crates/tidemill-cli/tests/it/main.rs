@@ -7,6 +7,7 @@ mod cluster;
 #[path = "../../../tidemill/tests/it/counted.rs"]
 mod counted;
 mod dlq;
+mod generate;
 mod launch;
 mod lost;
 mod programs;

@@ -36,10 +36,12 @@ pub fn kafka_rdd<K: FromBytes, V: FromBytes>(
     settings.check()?;
     let log = ClientLog::new(settings, "a dataset");
     let fetchers = Arc::new(Fetchers::new(settings.clone(), "tidemill-executor-dataset".into(), log));
+    let ranges: Arc<[_]> = ranges.into_iter().collect();
+    fetchers.expect(ranges.len());
     Ok(context.read(RangeSource::<K, V> {
         fetchers,
         losses: Arc::new(Losses::new(OnDataLoss::Fail)),
-        ranges: ranges.into_iter().collect(),
+        ranges,
         max_record_bytes: context.config().get(&keys::KAFKA_MAX_RECORD_BYTES)? as usize,
         types: PhantomData,
     }))

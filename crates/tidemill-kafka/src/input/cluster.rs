@@ -11,7 +11,11 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     metadata::{Metadata, MetadataTopic},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tidemill::{Error, Result};
 
 /// How long one question may take; shorter than other calls, so that trouble is soon known.
@@ -73,12 +77,15 @@ impl Cluster {
                 matching.map(|topic| self.listed(topic)).collect::<Result<Vec<_>>>().map(|all| all.concat())
             }
             Topics::Partitions(partitions) => {
-                for partition in partitions {
-                    if !self.partitions_of(&partition.topic)?.contains(partition) {
-                        return Err(Error::invalid(format!("there is no partition \"{partition}\" to read from")));
+                let topics: BTreeSet<_> = partitions.iter().map(|partition| &*partition.topic).collect();
+                let there = topics.into_iter().map(|topic| self.partitions_of(topic));
+                let there = there.collect::<Result<Vec<_>>>()?.concat();
+                match partitions.iter().find(|partition| !there.contains(partition)) {
+                    Some(partition) => {
+                        Err(Error::invalid(format!("there is no partition \"{partition}\" to read from")))
                     }
+                    None => Ok(partitions.clone()),
                 }
-                Ok(partitions.clone())
             }
         }
     }

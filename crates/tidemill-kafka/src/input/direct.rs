@@ -26,7 +26,8 @@ use std::{
     time::Duration,
 };
 use tidemill::{
-    Error, Result, Time,
+    Error, Interrupt, Result, Time,
+    base::clock::Stopwatch,
     io::{DirectInput, InputMemory, Slice},
 };
 
@@ -38,6 +39,9 @@ const RANGES_KEPT: usize = 100;
 
 /// How long a start waits for the cluster; then the program begins without.
 const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the end of the thread that asks is waited for.
+const END_PATIENCE: Duration = Duration::from_secs(15);
 
 /// The longest that a batch waits to be told how far the partitions go.
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
@@ -184,10 +188,23 @@ impl<K, V> KafkaInput<K, V> {
     fn end(&self) {
         if let Some(running) = lock(&self.running).take() {
             self.watch.end();
-            let _ = running.thread.join();
+            join(running.thread);
         }
         self.fetchers.close();
     }
+}
+
+/// Waits for a thread that was told to end; one that waits for the cluster ends by itself when that answers.
+fn join(thread: JoinHandle<()>) {
+    let (since, pause) = (Stopwatch::start(), Interrupt::new());
+    while !thread.is_finished() {
+        if since.elapsed() > END_PATIENCE {
+            tracing::warn!("Kafka does not answer, and the thread that asks it is left to end by itself");
+            return;
+        }
+        pause.wait_timeout(Duration::from_millis(2));
+    }
+    let _ = thread.join();
 }
 
 fn of_version(version: u8) -> Result<()> {
@@ -256,6 +273,7 @@ impl<K: FromBytes, V: FromBytes> DirectInput<KafkaRecord<K, V>> for KafkaInput<K
         of_version(version)?;
         let ranges: Arc<[OffsetRange]> = ranges.into();
         self.shared.set_ranges(time, ranges.clone());
+        self.fetchers.expect(ranges.len());
         Ok(RangeSource {
             fetchers: self.fetchers.clone(),
             losses: self.shared.losses.clone(),
@@ -272,7 +290,7 @@ impl<K: FromBytes, V: FromBytes> DirectInput<KafkaRecord<K, V>> for KafkaInput<K
             self.shared.commit_async(&ranges);
         }
         let committable = self.shared.take_committable(&ranges);
-        if !committable.is_empty() {
+        if !committable.is_empty() && self.options.group_id.is_some() {
             self.watch.commit(committable);
         }
     }

@@ -18,7 +18,10 @@ use rdkafka::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tidemill::{Error, Interrupt, Result, base::clock::Stopwatch};
@@ -29,16 +32,22 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "100"),
     ("fetch.queue.backoff.ms", "10"),
     ("queued.min.messages", "1000000"),
-    ("queued.max.messages.kbytes", "16384"),
     ("fetch.message.max.bytes", "4194304"),
-    ("check.crcs", "true"),
 ];
+
+/// How much one consumer fetches ahead, in KiB: of all partitions together, as far as there is the least for each.
+const AHEAD_KBYTES: usize = 256 * 1024;
+const LEAST_AHEAD_KBYTES: usize = 1024;
+const MOST_AHEAD_KBYTES: usize = 16 * 1024;
+const AHEAD: &str = "queued.max.messages.kbytes";
 
 /// The consumers of one stream in this process.
 pub(super) struct Fetchers {
     settings: KafkaSettings,
     group_id: String,
     log: ClientLog,
+    /// How many partitions there are to share what is fetched ahead.
+    partitions: AtomicUsize,
     all: Mutex<Vec<Arc<Fetcher>>>,
 }
 
@@ -67,11 +76,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Fetchers {
     pub(super) fn new(settings: KafkaSettings, group_id: String, log: ClientLog) -> Self {
-        Self { settings, group_id, log, all: Mutex::default() }
+        Self { settings, group_id, log, partitions: AtomicUsize::new(1), all: Mutex::default() }
     }
 
     pub(super) fn settings(&self) -> &KafkaSettings {
         &self.settings
+    }
+
+    /// There will be so many partitions.
+    pub(super) fn expect(&self, partitions: usize) {
+        self.partitions.store(partitions.max(1), Ordering::Relaxed);
     }
 
     pub(super) fn complaint(&self) -> String {
@@ -98,8 +112,11 @@ impl Fetchers {
     }
 
     fn fetcher(&self) -> Result<Fetcher> {
-        let defaults = DEFAULTS.iter().filter(|(key, _)| self.settings.get(key).is_none());
-        let engine: Vec<_> = defaults.copied().chain([("enable.partition.eof", "true")]).collect();
+        let ahead = AHEAD_KBYTES / self.partitions.load(Ordering::Relaxed);
+        let ahead = ahead.clamp(LEAST_AHEAD_KBYTES, MOST_AHEAD_KBYTES).to_string();
+        let defaults = DEFAULTS.iter().copied().chain([(AHEAD, ahead.as_str())]);
+        let unset = defaults.filter(|(key, _)| self.settings.get(key).is_none());
+        let engine: Vec<_> = unset.chain([("enable.partition.eof", "true")]).collect();
         let consumer = Arc::new(self.settings.consumer(&self.group_id, &engine, self.log.clone())?);
         Ok(Fetcher { settings: self.settings.clone(), consumer, readers: Mutex::default() })
     }
