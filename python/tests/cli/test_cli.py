@@ -141,6 +141,39 @@ def test_submit(tmp_path: Path) -> None:
             assert option in process.stderr
 
 
+@pytest.mark.parametrize("said", [["--py-files"], ["--conf", "spark.submit.pyFiles="]])
+def test_modules_by_themselves(tmp_path: Path, said: list[str]) -> None:
+    (tmp_path / "lib").mkdir()
+    program(tmp_path / "lib", "VALUE = 5", "helper.py")
+    program(tmp_path / "lib", "VALUE = 6", "beside.py")
+    path = program(
+        tmp_path,
+        """
+        import os, sys, time, helper
+        from pyspark import SparkContext
+        sc = SparkContext("local[2]", "modules")
+        import helper as again
+        def look(_):
+            time.sleep(0.01)
+            import helper
+            return helper.VALUE, os.getpid() != driver
+        driver = os.getpid()
+        for _ in range(3):
+            found = sc.parallelize(range(8), 8).map(look).collect()
+        print(helper.VALUE, again is helper, {value for value, _ in found}, any(away for _, away in found))
+        print(next(path for path in sys.path if os.path.exists(os.path.join(path, "helper.py"))))
+        import beside
+        """,
+    )
+    arguments = [*said[:-1], f"{said[-1]}lib/helper.py"] if said[-1].endswith("=") else [*said, "lib/helper.py"]
+    with Process(["submit", *arguments, path], tmp_path) as process:
+        assert process.ended() == 1
+        assert "No module named 'beside'" in process.stderr
+        values, folder = process.stdout.splitlines()
+        assert values == "5 True {5} True"
+        assert not Path(folder).exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

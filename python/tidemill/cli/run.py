@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import select
 import shlex
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 import types
@@ -74,7 +77,22 @@ def _prepare(application: Application) -> None:
     _say_conf(application)
     sys.argv = [application.program, *application.arguments]
     folder = os.path.dirname(os.path.realpath(application.program))
-    sys.path[0:1] = [folder, *map(os.path.abspath, application.py_files)]
+    sys.path[0:1] = [folder, *_importable(application.py_files)]
+
+
+def _importable(py_files: list[str]) -> list[str]:
+    """What finds the modules in these: archives and folders do; modules by themselves are copied into a folder."""
+    modules = [path for path in py_files if path.endswith(".py")]
+    others = [os.path.abspath(path) for path in py_files if path not in modules]
+    if not modules:
+        return others
+    copies = tempfile.mkdtemp(prefix="tidemill-modules-")
+    remove = atexit.register(lambda: shutil.rmtree(copies, ignore_errors=True))
+    # A child has its parent's modules.
+    os.register_at_fork(after_in_child=lambda: atexit.unregister(remove))
+    for path in modules:
+        shutil.copy2(path, copies)
+    return [copies, *others]
 
 
 def _say_conf(application: Application) -> None:
