@@ -164,13 +164,14 @@ def _say_ignored(options: Options) -> None:
 
 
 def check(conf: dict[str, str]) -> None:
-    """ConfigurationError if the engine refuses this configuration."""
-    known = {key: value for key, value in conf.items() if not key.startswith("tidemill.python.")}
-    if not known:
+    """ConfigurationError if the front or the engine refuses this configuration."""
+    if not conf:
         return
     from tidemill import _native
+    from tidemill.pyspark import _front_keys
 
     try:
-        _native.Context(known).stop()
+        _front_keys.check(conf)
+        _native.Context({key: value for key, value in conf.items() if key not in _front_keys.KEYS}).stop()
     except ValueError as error:
         raise ConfigurationError(str(error)) from error

@@ -96,18 +96,13 @@ def _importable(py_files: list[str]) -> list[str]:
 
 
 def _say_conf(application: Application) -> None:
-    """Puts the configuration where PySpark's own spark-submit puts it: `SparkConf()` begins with that.
-
-    What is only for the Python front has a place of its own, for the engine does not know it.
-    """
+    """Puts the configuration where PySpark's own spark-submit puts it: `SparkConf()` begins with that."""
     conf = dict(application.conf)
     if application.files:
         conf["spark.files"] = ",".join(application.files)
-    for variable, is_front in (("PYSPARK_SUBMIT_ARGS", False), ("TIDEMILL_PYTHON_ARGS", True)):
-        said = [os.environ.get(variable, "").removesuffix("pyspark-shell").strip()]
-        pairs = ((key, value) for key, value in conf.items() if key.startswith("tidemill.python.") is is_front)
-        said += [shlex.join(["--conf", f"{key}={value}"]) for key, value in pairs]
-        os.environ[variable] = " ".join([*filter(None, said), "pyspark-shell"])
+    said = [os.environ.get("PYSPARK_SUBMIT_ARGS", "").removesuffix("pyspark-shell").strip()]
+    said += [shlex.join(["--conf", f"{key}={value}"]) for key, value in conf.items()]
+    os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join([*filter(None, said), "pyspark-shell"])
 
 
 def _execute(program: str) -> int:
