@@ -5,6 +5,7 @@ import socket
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -71,17 +72,19 @@ def test_a_signal_drains(tmp_path: Path, sent: signal.Signals) -> None:
         assert "drained after" in process.stderr
 
 
-def test_more_signals_give_up(tmp_path: Path) -> None:
-    path = stream(tmp_path, "foreachRDD(lambda rdd: (print('begun', flush=True), __import__('time').sleep(60)))")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("blocks", ["__import__('time').sleep(60)", "all(True for _ in iter(int, 1))"])
+def test_a_second_signal_gives_up(tmp_path: Path, sent: signal.Signals, blocks: str) -> None:
+    path = stream(tmp_path, f"foreachRDD(lambda rdd: (print('begun', flush=True), {blocks}))")
     with Process(["run", path], tmp_path) as process:
         process.until("begun")
-        process.send(signal.SIGINT)
+        process.send(sent)
         process.until_stderr("draining")
-        process.send(signal.SIGINT)
-        process.send(signal.SIGINT)
-        while process.poll() is None:
-            process.send(signal.SIGINT)
-        assert process.ended() == 130
+        process.send(sent)
+        process.until_stderr("giving up what waits; the program ends within 2 s\n")
+        begun = time.monotonic()
+        assert process.ended() == 128 + sent
+        assert time.monotonic() - begun < 4
 
 
 def test_a_program_that_does_not_wait_is_drained(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ usage: tidemill run [--master M] [--name N] [--conf K=V]... APP.py [ARGUMENTS]
        tidemill checkpoint|dlq|launch ...    (each with --help)
 
 run and submit execute a program of PySpark with no JVM. SIGINT and SIGTERM stop it in an orderly way.
-exit codes: 0 done or drained, 1 the program failed, 2 it cannot be started so, 130 interrupted
+exit codes: 0 done or drained, 1 the program failed, 2 it cannot be started so, 129, 130 or 143 interrupted
 """
 
 PARSERS = {"run": parse_run, "submit": parse_submit}

@@ -346,7 +346,8 @@ class StreamingContext:
     def awaitTermination(self, timeout: float | None = None) -> None:
         """Waits until the context is stopped, at most `timeout` seconds.
 
-        Raises what a batch failed with: the exception of your own function, as it was.
+        Raises what a batch failed with: the exception of your own function, as it was. Only that a failure is no
+        success: for `sys.exit(0)` it is SystemExit(1), and for a KeyboardInterrupt of a function a RuntimeError.
         """
         self._await(timeout)
 
@@ -355,7 +356,37 @@ class StreamingContext:
         return self._await(timeout)
 
     def _await(self, timeout: float | None) -> bool:
-        return self._native.await_termination(None if timeout is None else duration_ms(timeout))
+        try:
+            return self._wait(None if timeout is None else duration_ms(timeout))
+        except (KeyboardInterrupt, SystemExit) as error:
+            # What a signal raises ends the program in its own way.
+            if error is not self._failure():
+                raise
+            if isinstance(error, SystemExit):
+                raise SystemExit(error.code or 1) from error
+            raise RuntimeError("a function of a batch raised KeyboardInterrupt") from error
+
+    def _wait(self, timeout_ms: int | None) -> bool:
+        try:
+            return self._native.await_termination(timeout_ms)
+        except BaseException as error:
+            # The engine adds its note whenever it raises the error.
+            notes = getattr(error, "__notes__", [])
+            notes[:] = dict.fromkeys(notes)
+            raise
+
+    def _failure(self) -> BaseException | None:
+        """What a batch of this context, which was started, failed with."""
+        try:
+            self._wait(0)
+        except BaseException as error:
+            return error
+        return None
+
+    def _drains_at_exit(self) -> bool:
+        """Whether the end of the program is a graceful stop: not after a batch that failed."""
+        said = self._sc.getConf().get("spark.streaming.stopGracefullyOnShutdown", "true")
+        return said == "true" and self._failure() is None
 
     def stop(self, stopSparkContext: bool = True, stopGraceFully: bool = False) -> None:
         """Stops the context, and the SparkContext too; what was received is worked off first if `stopGraceFully`.
@@ -446,9 +477,8 @@ def _stop_at_exit() -> None:
     """Nothing runs on when the interpreter ends."""
     active = StreamingContext.getActive()
     if active is not None:
-        graceful = active._sc.getConf().get("spark.streaming.stopGracefullyOnShutdown", "true") == "true"
         with contextlib.suppress(Exception):
-            active.stop(stopSparkContext=False, stopGraceFully=graceful)
+            active.stop(stopSparkContext=False, stopGraceFully=active._drains_at_exit())
 
 
 atexit.register(_stop_at_exit)
