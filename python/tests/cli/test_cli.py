@@ -223,6 +223,8 @@ def test_modules_by_themselves(tmp_path: Path, said: list[str]) -> None:
         (["submit", "program.jar"], "only programs of Python"),
         (["submit", "--properties-file", "none", "program.py"], 'the properties file "none" cannot be read'),
         ([], "usage"),
+        (["foo"], 'there is no command "foo"\nusage: tidemill run'),
+        (["submti", "program.py"], 'did you mean "submit"?'),
     ],
 )
 def test_what_cannot_be_started(tmp_path: Path, arguments: list[str], said: str) -> None:
