@@ -13,6 +13,7 @@ class Recorder:
     """Stands for a StreamingContext."""
 
     made: list[tuple[Any, ...]] = []
+    _state = "active"
     active: Any = None
 
     def __init__(self, sparkContext: SparkContext, batchDuration: float) -> None:

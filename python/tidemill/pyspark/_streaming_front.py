@@ -49,7 +49,7 @@ class StreamingFront:
         loaded = sys.modules.get("tidemill.pyspark.streaming")
         active = None if loaded is None else loaded.StreamingContext.getActive()
         for streaming in (self._streaming, active):
-            if streaming is not None and streaming.sparkContext is self:
+            if streaming is not None and streaming.sparkContext is self and streaming._state == "active":
                 streaming.stop(stopSparkContext=False, stopGraceFully=False)
         self._streaming = None
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import math
 import os
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -64,7 +66,8 @@ class StreamingContext:
     """Declares streams, and runs them: one batch every `batchDuration` seconds (a float; whole milliseconds count).
 
     Streams are declared, then `start` runs them until `stop`. There may be many contexts, of which one is started at a
-    time; one that was stopped cannot be started again. ValueError if the duration is below a millisecond.
+    time; one that was stopped cannot be started again. ValueError if the duration is below a millisecond or has no end,
+    TypeError if it is no number.
     """
 
     _activeContext: ClassVar[StreamingContext | None] = None
@@ -78,7 +81,7 @@ class StreamingContext:
     ) -> None:
         if jssc is None:
             assert batchDuration is not None, "a StreamingContext needs a batchDuration, in seconds"
-            jssc = Engine.of(sparkContext, duration_ms(batchDuration))
+            jssc = Engine.of(sparkContext, _batch_ms(batchDuration))
         self._sc, self._batch_ms, self._native = sparkContext, jssc.batch_ms, jssc.native
         self._plan = Plan()
         # What the outputs are called, and where they stand in the program, in their order.
@@ -87,6 +90,7 @@ class StreamingContext:
         self._directory: str | None = None
         self._remember_ms: int | None = None
         self._started_at = ""
+        self._stop_begun = False
         self._thread = threading.local()
         directory = sparkContext.getConf().get("spark.streaming.checkpoint.directory")
         if directory is not None:
@@ -393,12 +397,15 @@ class StreamingContext:
 
         From a function of a batch or a listener the stop only begins: the batch that calls it is finished.
         """
-        self._native.stop(stopGraceFully)
+        inside, begun, self._stop_begun = getattr(self._thread, "inside_callback", False), self._stop_begun, True
+        # Once is enough: a stopped one is stopped again with its SparkContext, and a function is called for more batches.
+        if self._state != "stopped" and not (inside and begun):
+            self._native.stop(stopGraceFully)
         # The active one no more, unless the stop only begins.
         StreamingContext.getActive()
         if not stopSparkContext:
             return
-        if getattr(self._thread, "inside_callback", False) or self._state == "active":
+        if inside or self._state == "active":
             threading.Thread(target=self._stop_spark_context, name="tidemill-stop-context").start()
         else:
             self._sc.stop()
@@ -467,6 +474,15 @@ class StreamingContext:
         ssc.checkpoint(path)
         _say(f"recovered the program of {remembered} from {path}; its setup function was not called")
         return ssc
+
+
+def _batch_ms(seconds: Any) -> int:
+    """The milliseconds of a batch duration. TypeError and ValueError if there can be none such."""
+    if not isinstance(seconds, Real):
+        raise TypeError(f"the batch duration is a number of seconds, not {seconds!r}")
+    if not 0.001 <= float(seconds) < math.inf:
+        raise ValueError(f"the batch duration must be at least 1 ms and have an end, and is {seconds} s")
+    return duration_ms(float(seconds))
 
 
 def _say(what: str) -> None:
