@@ -8,6 +8,7 @@ import pytest
 from tidemill.pyspark import RDD, SparkContext
 from tidemill.pyspark.streaming import StreamingContext, StreamingListener
 from tidemill.pyspark.streaming.listener import BatchEvent
+from tidemill.pyspark.streaming.testing import batches_of
 
 
 def assert_that_both_stop(streaming: StreamingContext) -> None:
@@ -45,6 +46,41 @@ def test_from_a_listener_the_stop_only_begins(graceful: bool) -> None:
     streaming.queueStream([[1]], default=[2]).foreachRDD(slow)
     streaming.start()
     assert_that_both_stop(streaming)
+
+
+@pytest.mark.parametrize("graceful", [True, False])
+@pytest.mark.parametrize("where", ["in a function", "outside", "with the SparkContext"])
+def test_a_clean_end_is_silent(where: str, graceful: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    context = SparkContext("local[2]", "test")
+    streaming = StreamingContext(context, 0.02)
+
+    def count(rdd: RDD[int]) -> None:
+        rdd.count()
+        if where == "in a function":
+            streaming.stop(stopGraceFully=graceful)
+
+    streaming.queueStream([[1]], default=[2]).foreachRDD(count)
+    streaming.start()
+    if where == "outside":
+        streaming.stop(stopGraceFully=graceful)
+    elif where == "with the SparkContext":
+        context.stop()
+    assert_that_both_stop(streaming)
+    assert "WARN" not in capfd.readouterr().err
+
+
+def test_the_test_of_a_stream_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    assert batches_of(lambda numbers: numbers.map(str), [1], []) == [["1"], []]
+    assert "WARN" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("duration", "error"),
+    [(-1, ValueError), (0, ValueError), (float("nan"), ValueError), (float("inf"), ValueError), ("1", TypeError)],
+)
+def test_a_batch_duration_that_there_cannot_be(duration: float, error: type[Exception]) -> None:
+    with SparkContext("local[2]", "test") as context, pytest.raises(error, match="the batch duration"):
+        StreamingContext(context, duration)
 
 
 def test_from_a_transformation_the_stop_only_begins() -> None:

@@ -13,6 +13,7 @@ class Recorder:
     """Stands for a StreamingContext."""
 
     made: list[tuple[Any, ...]] = []
+    _state = "active"
     active: Any = None
 
     def __init__(self, sparkContext: SparkContext, batchDuration: float) -> None:
@@ -56,8 +57,8 @@ def test_the_configuration_says_how_long_batches_are(given: str, seconds: float)
 
 def test_a_wrong_duration_is_refused() -> None:
     conf = SparkConf(False).setMaster("local[1]").set("tidemill.streaming.batchDuration", "soon")
-    with SparkContext(conf=conf) as sc, pytest.raises(ValueError, match='"soon"'):
-        sc.start()
+    with pytest.raises(ValueError, match='"soon"'):
+        SparkContext(conf=conf)
 
 
 def test_the_running_context_is_stopped_too() -> None:

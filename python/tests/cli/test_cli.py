@@ -5,6 +5,7 @@ import socket
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -71,17 +72,19 @@ def test_a_signal_drains(tmp_path: Path, sent: signal.Signals) -> None:
         assert "drained after" in process.stderr
 
 
-def test_more_signals_give_up(tmp_path: Path) -> None:
-    path = stream(tmp_path, "foreachRDD(lambda rdd: (print('begun', flush=True), __import__('time').sleep(60)))")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("blocks", ["__import__('time').sleep(60)", "all(True for _ in iter(int, 1))"])
+def test_a_second_signal_gives_up(tmp_path: Path, sent: signal.Signals, blocks: str) -> None:
+    path = stream(tmp_path, f"foreachRDD(lambda rdd: (print('begun', flush=True), {blocks}))")
     with Process(["run", path], tmp_path) as process:
         process.until("begun")
-        process.send(signal.SIGINT)
+        process.send(sent)
         process.until_stderr("draining")
-        process.send(signal.SIGINT)
-        process.send(signal.SIGINT)
-        while process.poll() is None:
-            process.send(signal.SIGINT)
-        assert process.ended() == 130
+        process.send(sent)
+        process.until_stderr("giving up what waits; the program ends within 2 s\n")
+        begun = time.monotonic()
+        assert process.ended() == 128 + sent
+        assert time.monotonic() - begun < 4
 
 
 def test_a_program_that_does_not_wait_is_drained(tmp_path: Path) -> None:
@@ -141,6 +144,67 @@ def test_submit(tmp_path: Path) -> None:
             assert option in process.stderr
 
 
+@pytest.mark.parametrize("said", ["--conf=tidemill.python.workers=1", "--properties-file=spark.conf", ""])
+def test_keys_of_the_front_are_heard_wherever_they_are_said(tmp_path: Path, said: str) -> None:
+    (tmp_path / "spark.conf").write_text("tidemill.python.workers 1\ntidemill.streaming.batchDuration 0.25\n")
+    path = program(
+        tmp_path,
+        """
+        import sys
+        from pyspark import SparkConf, SparkContext
+        from tidemill.pyspark import _workers
+        conf = SparkConf().setMaster("local[2]")
+        if not sys.argv[1:]:
+            conf.set("tidemill.python.workers", 1)
+        sc = SparkContext(conf=conf)
+        print(_workers._workers, sc.getConf().get("tidemill.streaming.batchDuration"))
+        try:
+            sc.stop()
+            SparkContext(conf=SparkConf().set("tidemill.python.wrokers", 1))
+        except ValueError as error:
+            print(error)
+        """,
+    )
+    with Process(["run", *filter(None, [said]), path, *filter(None, [said])], tmp_path) as process:
+        assert process.ended() == 0, process.stderr
+        heard, refused = process.stdout.splitlines()
+        assert heard == ("None 0.25" if "properties" in said else "None None")
+        assert refused == 'there is no key "tidemill.python.wrokers"; did you mean "tidemill.python.workers"?'
+
+
+@pytest.mark.parametrize("said", [["--py-files"], ["--conf", "spark.submit.pyFiles="]])
+def test_modules_by_themselves(tmp_path: Path, said: list[str]) -> None:
+    (tmp_path / "lib").mkdir()
+    program(tmp_path / "lib", "VALUE = 5", "helper.py")
+    program(tmp_path / "lib", "VALUE = 6", "beside.py")
+    path = program(
+        tmp_path,
+        """
+        import os, sys, time, helper
+        from pyspark import SparkContext
+        sc = SparkContext("local[2]", "modules")
+        import helper as again
+        def look(_):
+            time.sleep(0.03)
+            import helper
+            return helper.VALUE, os.getpid() != driver
+        driver, found = os.getpid(), []
+        while not any(away for _, away in found):
+            found = sc.parallelize(range(8), 8).map(look).collect()
+        print(helper.VALUE, again is helper, {value for value, _ in found})
+        print(next(path for path in sys.path if os.path.exists(os.path.join(path, "helper.py"))))
+        import beside
+        """,
+    )
+    arguments = [*said[:-1], f"{said[-1]}lib/helper.py"] if said[-1].endswith("=") else [*said, "lib/helper.py"]
+    with Process(["submit", *arguments, path], tmp_path) as process:
+        assert process.ended() == 1
+        assert "No module named 'beside'" in process.stderr
+        values, folder = process.stdout.splitlines()
+        assert values == "5 True {5}"
+        assert not Path(folder).exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -149,15 +213,23 @@ def test_submit(tmp_path: Path) -> None:
         (["run", "--mater", "local", "program.py"], 'did you mean "--master"?'),
         (["run", "--conf", "spark.master", "program.py"], "KEY=VALUE"),
         (["run", "--conf", "tidemill.batch.onFailur=stop", "program.py"], 'did you mean "tidemill.batch.onFailure"?'),
+        (["run", "--conf", "tidemill.python.wrokers=1", "program.py"], 'did you mean "tidemill.python.workers"?'),
+        (["run", "--conf", "tidemill.python.setupagain=true", "program.py"], 'mean "tidemill.python.setupAgain"?'),
+        (["run", "--conf", "tidemill.python.workers=x", "program.py"], 'cannot be used: expected a whole number'),
+        (["run", "--properties-file", "workers.conf", "program.py"], 'the value "0" of "tidemill.python.workers"'),
+        (["run", "--conf", "tidemill.streaming.batchDuration=soon", "program.py"], "expected a number of seconds"),
         (["run", "--master", "lokal", "program.py"], "lokal"),
         (["submit", "--master"], "--master needs a value"),
         (["submit", "program.jar"], "only programs of Python"),
         (["submit", "--properties-file", "none", "program.py"], 'the properties file "none" cannot be read'),
         ([], "usage"),
+        (["foo"], 'there is no command "foo"\nusage: tidemill run'),
+        (["submti", "program.py"], 'did you mean "submit"?'),
     ],
 )
 def test_what_cannot_be_started(tmp_path: Path, arguments: list[str], said: str) -> None:
     program(tmp_path, "")
+    (tmp_path / "workers.conf").write_text("tidemill.python.workers=0")
     with Process(arguments, tmp_path) as process:
         assert process.ended() == 2
         assert said in process.stderr + process.stdout

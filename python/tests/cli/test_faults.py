@@ -73,6 +73,54 @@ def test_a_thread_that_never_rests_does_not_stop_the_stream(tmp_path: Path) -> N
         assert process.ended() == 0
 
 
+ENDS = """
+begun = []
+def callback(rdd):
+    begun.append(rdd)
+    print("called", flush=True)
+    {raises}
+numbers.foreachRDD(callback)
+"""
+
+
+@pytest.mark.parametrize("wait", ["", "time.sleep(1); sys.exit(0)", "time.sleep(1); sys.exit(9)"])
+@pytest.mark.parametrize(
+    ("raises", "code", "said"),
+    [
+        ("sys.exit(0)", 1, ""),
+        ("sys.exit()", 1, ""),
+        ("sys.exit(7)", 7, ""),
+        ("sys.exit('not so')", 1, "not so"),
+        ("raise KeyboardInterrupt", 1, "KeyboardInterrupt"),
+        ("1 / 0", 1, "ZeroDivisionError"),
+    ],
+)
+def test_a_batch_that_failed_is_no_success(tmp_path: Path, raises: str, code: int, said: str, wait: str) -> None:
+    with Process(["run", write(tmp_path, ENDS.format(raises=raises), wait)], tmp_path) as process:
+        assert process.ended() == (9 if "9" in wait else code)
+        if "9" in wait:
+            return
+        if not wait:
+            assert process.stdout.count("called") <= 2
+        assert said in process.stderr and "drain" not in process.stderr
+        errors = [line for line in process.stderr.splitlines() if line.startswith(("ZeroDivisionError", "    1 / 0"))]
+        assert len(errors) == (2 if "1 / 0" in raises else 0), process.stderr
+        assert "not so" not in raises or process.stderr.count("\nnot so") == 1
+
+
+def test_the_end_of_a_users_handler_of_signals_is_none_of_a_batch(tmp_path: Path) -> None:
+    text = """
+        import signal
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        numbers.pprint()
+    """
+    with Process(["run", write(tmp_path, text)], tmp_path) as process:
+        process.until("Time: ")
+        process.send(signal.SIGTERM)
+        assert process.ended() == 0
+        assert "drained" in process.stderr
+
+
 SYS_EXIT = """
 import sys
 from pyspark import SparkContext

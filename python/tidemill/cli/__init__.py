@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,13 +16,14 @@ from tidemill.cli.run import Application, fix_hashes, run
 USAGE = """\
 usage: tidemill run [--master M] [--name N] [--conf K=V]... APP.py [ARGUMENTS]
        tidemill submit [OPTIONS OF SPARK-SUBMIT] APP.py [ARGUMENTS]
-       tidemill checkpoint|dlq|launch ...    (each with --help)
+       tidemill checkpoint|dlq|gen|launch ...    (each with --help)
 
 run and submit execute a program of PySpark with no JVM. SIGINT and SIGTERM stop it in an orderly way.
-exit codes: 0 done or drained, 1 the program failed, 2 it cannot be started so, 130 interrupted
+exit codes: 0 done or drained, 1 the program failed, 2 it cannot be started so, 129, 130 or 143 interrupted
 """
 
 PARSERS = {"run": parse_run, "submit": parse_submit}
+OF_ENGINE = ("checkpoint", "dlq", "gen", "launch")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None:
             fix_hashes()
         return _start(command, rest)
+    if command not in (*OF_ENGINE, "-V", "--version"):
+        near = difflib.get_close_matches(command, [*PARSERS, *OF_ENGINE], 1)
+        suggestion = f'; did you mean "{near[0]}"?' if near else ""
+        print(f'tidemill: there is no command "{command}"{suggestion}\n{USAGE}', end="", file=sys.stderr)
+        return 2
     from tidemill import _native
 
     return _native.cli(given)

@@ -23,6 +23,8 @@ KEYS = {
     "--num-executors": "spark.executor.instances",
     "--queue": "spark.yarn.queue",
 }
+# What --py-files says, where that is not there.
+PY_FILES = "spark.submit.pyFiles"
 # Those that take a value and have no meaning without a JVM or a cluster.
 IGNORED = frozenset(
     {
@@ -59,19 +61,26 @@ class Options:
             self.properties.update(_properties(value))
         elif option in ("--py-files", "--files"):
             paths = self.py_files if option == "--py-files" else self.files
-            paths.extend(filter(None, value.split(",")))
+            paths.extend(_listed(value))
         else:
             self.ignored.append(option)
 
     def application(self, program: str, arguments: list[str]) -> Application:
         """The program with all that. ConfigurationError if a file is missing."""
-        for path in (program, *self.py_files):
+        conf = {**self.properties, **self.conf}
+        py_files = self.py_files or _listed(conf.get(PY_FILES, ""))
+        for path in (program, *py_files):
             if not Path(path).exists():
                 raise ConfigurationError(_missing(path))
         for path in self.files:
             if "://" not in path and not Path(path).exists():
                 raise ConfigurationError(_missing(path))
-        return Application(program, arguments, {**self.properties, **self.conf}, self.py_files, self.files)
+        return Application(program, arguments, conf, py_files, self.files)
+
+
+def _listed(text: str) -> list[str]:
+    """The items of a list with commas."""
+    return list(filter(None, text.split(",")))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -155,13 +164,14 @@ def _say_ignored(options: Options) -> None:
 
 
 def check(conf: dict[str, str]) -> None:
-    """ConfigurationError if the engine refuses this configuration."""
-    known = {key: value for key, value in conf.items() if not key.startswith("tidemill.python.")}
-    if not known:
+    """ConfigurationError if the front or the engine refuses this configuration."""
+    if not conf:
         return
     from tidemill import _native
+    from tidemill.pyspark import _front_keys
 
     try:
-        _native.Context(known).stop()
+        _front_keys.check(conf)
+        _native.Context({key: value for key, value in conf.items() if key not in _front_keys.KEYS}).stop()
     except ValueError as error:
         raise ConfigurationError(str(error)) from error

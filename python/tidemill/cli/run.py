@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import select
 import shlex
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 import types
@@ -18,7 +21,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tidemill.pyspark.streaming import StreamingContext
 
-FAILED, UNSTARTABLE, INTERRUPTED = 1, 2, 130
+FAILED, UNSTARTABLE = 1, 2
+# How long a program may take to end that is told so for the second time.
+HURRY_S = 2.0
 
 
 @dataclass
@@ -47,8 +52,8 @@ def run(application: Application) -> int:
         return _finish(_execute(application.program))
     except BrokenPipeError:
         return _quiet_exit()
-    except (KeyboardInterrupt, Terminated):
-        return INTERRUPTED
+    except (KeyboardInterrupt, Terminated) as interruption:
+        return _code_of_signal(interruption)
 
 
 def fix_hashes() -> None:
@@ -74,22 +79,32 @@ def _prepare(application: Application) -> None:
     _say_conf(application)
     sys.argv = [application.program, *application.arguments]
     folder = os.path.dirname(os.path.realpath(application.program))
-    sys.path[0:1] = [folder, *map(os.path.abspath, application.py_files)]
+    sys.path[0:1] = [folder, *_importable(application.py_files)]
+
+
+def _importable(py_files: list[str]) -> list[str]:
+    """What finds the modules in these: archives and folders do; modules by themselves are copied into a folder."""
+    modules = [path for path in py_files if path.endswith(".py")]
+    others = [os.path.abspath(path) for path in py_files if path not in modules]
+    if not modules:
+        return others
+    copies = tempfile.mkdtemp(prefix="tidemill-modules-")
+    remove = atexit.register(lambda: shutil.rmtree(copies, ignore_errors=True))
+    # A child has its parent's modules.
+    os.register_at_fork(after_in_child=lambda: atexit.unregister(remove))
+    for path in modules:
+        shutil.copy2(path, copies)
+    return [copies, *others]
 
 
 def _say_conf(application: Application) -> None:
-    """Puts the configuration where PySpark's own spark-submit puts it: `SparkConf()` begins with that.
-
-    What is only for the Python front has a place of its own, for the engine does not know it.
-    """
+    """Puts the configuration where PySpark's own spark-submit puts it: `SparkConf()` begins with that."""
     conf = dict(application.conf)
     if application.files:
         conf["spark.files"] = ",".join(application.files)
-    for variable, is_front in (("PYSPARK_SUBMIT_ARGS", False), ("TIDEMILL_PYTHON_ARGS", True)):
-        said = [os.environ.get(variable, "").removesuffix("pyspark-shell").strip()]
-        pairs = ((key, value) for key, value in conf.items() if key.startswith("tidemill.python.") is is_front)
-        said += [shlex.join(["--conf", f"{key}={value}"]) for key, value in pairs]
-        os.environ[variable] = " ".join([*filter(None, said), "pyspark-shell"])
+    said = [os.environ.get("PYSPARK_SUBMIT_ARGS", "").removesuffix("pyspark-shell").strip()]
+    said += [shlex.join(["--conf", f"{key}={value}"]) for key, value in conf.items()]
+    os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join([*filter(None, said), "pyspark-shell"])
 
 
 def _execute(program: str) -> int:
@@ -100,7 +115,7 @@ def _execute(program: str) -> int:
         return _code_of(exit)
     except (KeyboardInterrupt, Terminated) as interruption:
         if _active() is None:
-            return INTERRUPTED if isinstance(interruption, KeyboardInterrupt) else 128 + int(interruption.args[0])
+            return _code_of_signal(interruption)
     except Exception as error:
         if _is_of_stdout(error):
             raise
@@ -126,6 +141,10 @@ def _code_of(exit: SystemExit) -> int:
     return 1
 
 
+def _code_of_signal(interruption: KeyboardInterrupt | Terminated) -> int:
+    return 128 + (int(interruption.args[0]) if isinstance(interruption, Terminated) else signal.SIGINT)
+
+
 def _active() -> StreamingContext | None:
     # A program that does not stream has not loaded it.
     module = sys.modules.get("tidemill.pyspark.streaming")
@@ -133,57 +152,66 @@ def _active() -> StreamingContext | None:
 
 
 def _finish(code: int) -> int:
-    """Drains what runs still; the exit code."""
+    """Ends what runs still: drains it, unless a batch failed. The exit code."""
     active = _active()
     if active is not None:
-        print("tidemill: draining; interrupt again to give up what waits", file=sys.stderr, flush=True)
-        try:
-            was_hurried = _drain(active)
-        except Exception as error:
-            if _is_of_stdout(error):
-                raise
-            _show(error)
-            code = code or FAILED
-        else:
-            done = active._native.completed_batches
-            print(f"tidemill: drained after {done} batches", file=sys.stderr, flush=True)
-            code = INTERRUPTED if was_hurried else code
+        heard = _hear_signals()
+        drains = active._drains_at_exit()
+        if drains:
+            print("tidemill: draining; interrupt again to give up what waits", file=sys.stderr, flush=True)
+        # On a thread, for this one has to hear signals.
+        stopping = _on_thread(active.stop, False, drains)
+        while stopping.is_alive():
+            stopping.join(0.1)
+        code = _code_of_end(active, code) if not heard else 128 + heard[0]
     sys.stdout.flush()
     return code
 
 
-def _drain(active: StreamingContext) -> bool:
-    """Stops the context, and raises what a batch failed with. Whether a signal made it give up what waited.
+def _code_of_end(ended: StreamingContext, code: int) -> int:
+    """Says how it ended; the exit code of a program that would have this one but for that."""
+    failure = ended._failure()
+    if failure is None:
+        done = ended._native.completed_batches
+        print(f"tidemill: drained after {done} batches", file=sys.stderr, flush=True)
+        return code
+    if _is_of_stdout(failure):
+        raise failure
+    # A program that failed by itself has said why.
+    if code:
+        return code
+    if isinstance(failure, SystemExit):
+        return _code_of(failure) or FAILED
+    _show(failure)
+    return FAILED
 
-    The first signal meanwhile does that, and the second ends the process.
-    """
-    signals: list[int] = []
+
+def _hear_signals() -> list[int]:
+    """What signals come from now on: the first gives up what waits, and ends the process soon; the second does at once."""
+    heard: list[int] = []
 
     def hurry(number: int, _frame: FrameType | None) -> None:
-        signals.append(number)
-        if len(signals) > 1:
-            os._exit(INTERRUPTED)
-        _on_thread(active._native.stop, False)
+        heard.append(number)
+        if len(heard) > 1:
+            os._exit(128 + number)
+        # Written past the buffer, in whose midst the signal may have come.
+        os.write(2, f"tidemill: giving up what waits; the program ends within {HURRY_S:.0f} s\n".encode())
+        _on_thread(sys.stdout.flush)
+        # For a function that does not return.
+        end = threading.Timer(HURRY_S, os._exit, [128 + number])
+        end.daemon = True
+        end.start()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, hurry)
-    # On a thread, for this one has to hear signals.
-    stopping = _on_thread(active.stop, False, _is_graceful(active))
-    while stopping.is_alive():
-        stopping.join(0.1)
-    active.awaitTermination()
-    return bool(signals)
+    return heard
 
 
 def _on_thread(function: Callable[..., object], *arguments: object) -> threading.Thread:
     thread = threading.Thread(target=function, args=arguments, name="tidemill-stop", daemon=True)
     thread.start()
     return thread
-
-
-def _is_graceful(ssc: StreamingContext) -> bool:
-    return ssc.sparkContext.getConf().get("spark.streaming.stopGracefullyOnShutdown", "true") == "true"
 
 
 def _is_configuration(error: BaseException) -> bool:
@@ -200,7 +228,7 @@ def _show(error: BaseException) -> None:
     traceback.print_exception(type(error), error, frames)
 
 
-def _is_of_stdout(error: Exception) -> bool:
+def _is_of_stdout(error: BaseException) -> bool:
     """Whether it says that nobody reads the output any more; another pipe or connection of the program's is its own."""
     if not isinstance(error, BrokenPipeError):
         return False

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tidemill.pyspark._front_keys import BATCH_DURATION
+
 if TYPE_CHECKING:
     from tidemill.pyspark.conf import SparkConf
 
-BATCH_DURATION_KEY = "tidemill.streaming.batchDuration"
 STREAMING = frozenset(
     (
         "addStreamingListener",
@@ -39,11 +40,7 @@ class StreamingFront:
         if self._streaming is None:
             from tidemill.pyspark.streaming import StreamingContext
 
-            duration = self._conf.get(BATCH_DURATION_KEY) or "1"
-            try:
-                seconds = float(duration)
-            except ValueError as error:
-                raise ValueError(f'{BATCH_DURATION_KEY} is a number of seconds, not "{duration}"') from error
+            seconds = float(self._conf.get(BATCH_DURATION, "1") or "1")
             self._streaming = StreamingContext(self, int(seconds) if seconds.is_integer() else seconds)  # type: ignore[arg-type]
         return self._streaming
 
@@ -52,7 +49,7 @@ class StreamingFront:
         loaded = sys.modules.get("tidemill.pyspark.streaming")
         active = None if loaded is None else loaded.StreamingContext.getActive()
         for streaming in (self._streaming, active):
-            if streaming is not None and streaming.sparkContext is self:
+            if streaming is not None and streaming.sparkContext is self and streaming._state == "active":
                 streaming.stop(stopSparkContext=False, stopGraceFully=False)
         self._streaming = None
 

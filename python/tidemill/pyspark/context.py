@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from tidemill import _native
-from tidemill.pyspark import _task, _workers, accumulators
+from tidemill.pyspark import _front_keys, _task, _workers, accumulators
 from tidemill.pyspark._jobs import Jobs
 from tidemill.pyspark._sources import Sources
-from tidemill.pyspark._streaming_front import BATCH_DURATION_KEY, StreamingFront
+from tidemill.pyspark._streaming_front import StreamingFront
 from tidemill.pyspark.accumulators import Accumulator, AccumulatorParam
 from tidemill.pyspark.broadcast import Broadcast
 from tidemill.pyspark.conf import SparkConf
@@ -35,10 +35,9 @@ U = TypeVar("U")
 __all__ = ["SparkContext"]
 
 DEFAULTS = {"spark.serializer.objectStreamReset": "100", "spark.rdd.compress": "True"}
-OF_PYTHON: tuple[str, ...] = ("tidemill.python.", BATCH_DURATION_KEY)  # keys that the engine does not know
 # What the engine need not know: ours, and what every context has without being asked for it.
 OF_PYTHON = (
-    *(BATCH_DURATION_KEY, "tidemill.python."),
+    *_front_keys.PREFIXES,
     *("spark.executor.id", "spark.app.id", "spark.app.startTime"),
     *DEFAULTS,
 )
@@ -108,6 +107,7 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         with SparkContext._lock:
             self._refuse_second()
             self._configure(master, appName, sparkHome, environment, conf)
+            _front_keys.check(dict(self._conf.getAll()))
             of_engine = {key: value for key, value in self._conf.getAll() if not key.startswith(OF_PYTHON)}
             # Whether a stream's end is the context's too says StreamingContext.stop, which stops it itself.
             of_engine["spark.streaming.stopSparkContextByDefault"] = "false"
@@ -120,7 +120,7 @@ class SparkContext(Sources, Shipped, Jobs, StreamingFront):
         self._begin_jobs()
         self._begin_shipping(self._listed("spark.files"), [*(pyFiles or []), *self._listed("spark.submit.pyFiles")])
         self._begin_streaming()
-        workers = self._conf.get("tidemill.python.workers")
+        workers = self._conf.get(_front_keys.WORKERS)
         _workers.begin(_threads(self.master) if workers is None else int(workers), self.environment)
 
     def _refuse_second(self) -> None:

@@ -77,7 +77,7 @@ def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StreamTes
         try:
             yield test
         finally:
-            test.ssc.stop(stopSparkContext=False)
+            test.stop()
     finally:
         sc.stop()
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import math
 import os
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -64,7 +66,8 @@ class StreamingContext:
     """Declares streams, and runs them: one batch every `batchDuration` seconds (a float; whole milliseconds count).
 
     Streams are declared, then `start` runs them until `stop`. There may be many contexts, of which one is started at a
-    time; one that was stopped cannot be started again. ValueError if the duration is below a millisecond.
+    time; one that was stopped cannot be started again. ValueError if the duration is below a millisecond or has no end,
+    TypeError if it is no number.
     """
 
     _activeContext: ClassVar[StreamingContext | None] = None
@@ -78,7 +81,7 @@ class StreamingContext:
     ) -> None:
         if jssc is None:
             assert batchDuration is not None, "a StreamingContext needs a batchDuration, in seconds"
-            jssc = Engine.of(sparkContext, duration_ms(batchDuration))
+            jssc = Engine.of(sparkContext, _batch_ms(batchDuration))
         self._sc, self._batch_ms, self._native = sparkContext, jssc.batch_ms, jssc.native
         self._plan = Plan()
         # What the outputs are called, and where they stand in the program, in their order.
@@ -87,6 +90,7 @@ class StreamingContext:
         self._directory: str | None = None
         self._remember_ms: int | None = None
         self._started_at = ""
+        self._stop_begun = False
         self._thread = threading.local()
         directory = sparkContext.getConf().get("spark.streaming.checkpoint.directory")
         if directory is not None:
@@ -346,7 +350,8 @@ class StreamingContext:
     def awaitTermination(self, timeout: float | None = None) -> None:
         """Waits until the context is stopped, at most `timeout` seconds.
 
-        Raises what a batch failed with: the exception of your own function, as it was.
+        Raises what a batch failed with: the exception of your own function, as it was. Only that a failure is no
+        success: for `sys.exit(0)` it is SystemExit(1), and for a KeyboardInterrupt of a function a RuntimeError.
         """
         self._await(timeout)
 
@@ -355,19 +360,52 @@ class StreamingContext:
         return self._await(timeout)
 
     def _await(self, timeout: float | None) -> bool:
-        return self._native.await_termination(None if timeout is None else duration_ms(timeout))
+        try:
+            return self._wait(None if timeout is None else duration_ms(timeout))
+        except (KeyboardInterrupt, SystemExit) as error:
+            # What a signal raises ends the program in its own way.
+            if error is not self._failure():
+                raise
+            if isinstance(error, SystemExit):
+                raise SystemExit(error.code or 1) from error
+            raise RuntimeError("a function of a batch raised KeyboardInterrupt") from error
+
+    def _wait(self, timeout_ms: int | None) -> bool:
+        try:
+            return self._native.await_termination(timeout_ms)
+        except BaseException as error:
+            # The engine adds its note whenever it raises the error.
+            notes = getattr(error, "__notes__", [])
+            notes[:] = dict.fromkeys(notes)
+            raise
+
+    def _failure(self) -> BaseException | None:
+        """What a batch of this context, which was started, failed with."""
+        try:
+            self._wait(0)
+        except BaseException as error:
+            return error
+        return None
+
+    def _drains_at_exit(self) -> bool:
+        """Whether the end of the program is a graceful stop: not after a batch that failed."""
+        said = self._sc.getConf().get("spark.streaming.stopGracefullyOnShutdown", "true")
+        return said == "true" and self._failure() is None
 
     def stop(self, stopSparkContext: bool = True, stopGraceFully: bool = False) -> None:
         """Stops the context, and the SparkContext too; what was received is worked off first if `stopGraceFully`.
 
         From a function of a batch or a listener the stop only begins: the batch that calls it is finished.
         """
-        self._native.stop(stopGraceFully)
+        inside, begun, self._stop_begun = getattr(self._thread, "inside_callback", False), self._stop_begun, True
+        # Once is enough: a stopped one is stopped again with its SparkContext, and a function is called for more batches.
+        if self._state != "stopped" and not (inside and begun):
+            self._native.stop(stopGraceFully)
         # The active one no more, unless the stop only begins.
         StreamingContext.getActive()
         if not stopSparkContext:
             return
-        if getattr(self._thread, "inside_callback", False) or self._state == "active":
+        if inside or self._state == "active":
             threading.Thread(target=self._stop_spark_context, name="tidemill-stop-context").start()
         else:
             self._sc.stop()
@@ -438,6 +476,15 @@ class StreamingContext:
         return ssc
 
 
+def _batch_ms(seconds: Any) -> int:
+    """The milliseconds of a batch duration. TypeError and ValueError if there can be none such."""
+    if not isinstance(seconds, Real):
+        raise TypeError(f"the batch duration is a number of seconds, not {seconds!r}")
+    if not 0.001 <= float(seconds) < math.inf:
+        raise ValueError(f"the batch duration must be at least 1 ms and have an end, and is {seconds} s")
+    return duration_ms(float(seconds))
+
+
 def _say(what: str) -> None:
     print(f"tidemill: {what}", file=sys.stderr, flush=True)
 
@@ -446,9 +493,8 @@ def _stop_at_exit() -> None:
     """Nothing runs on when the interpreter ends."""
     active = StreamingContext.getActive()
     if active is not None:
-        graceful = active._sc.getConf().get("spark.streaming.stopGracefullyOnShutdown", "true") == "true"
         with contextlib.suppress(Exception):
-            active.stop(stopSparkContext=False, stopGraceFully=graceful)
+            active.stop(stopSparkContext=False, stopGraceFully=active._drains_at_exit())
 
 
 atexit.register(_stop_at_exit)

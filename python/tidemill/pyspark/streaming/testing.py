@@ -124,9 +124,16 @@ class StreamTest:
 
         # Other outputs have nothing to do at times that are no multiple of their slide.
         with self.ssc._plan.inside():
-            self.input().foreachRDD(lambda rdd: None)
+            # An output that computes nothing of records that are there is warned of.
+            nothing = self.sc.emptyRDD()
+            self.input().transform(lambda rdd: nothing).foreachRDD(lambda rdd: None)
         self.ssc.addStreamingListener(Completed())
         self.ssc.start()
+
+    def stop(self) -> None:
+        """Ends the streams, if they were begun."""
+        if self._ticks:
+            self.ssc.stop(stopSparkContext=False)
 
     def _done(self, time_ms: int) -> None:
         with self._condition:
@@ -160,5 +167,5 @@ def batches_of(
                 source.push(*records)
                 test.tick()
         finally:
-            test.ssc.stop(stopSparkContext=False)
+            test.stop()
         return collected.batches
