@@ -47,7 +47,7 @@ ALLOW_QUEUES = "tidemill.queueStream.allowCheckpoint"
 # What a restart may say anew; everything else is as it was, as in Spark.
 _RELOADED = re.compile(r"spark\.master|tidemill\..*")
 # What is of one run and not of the program.
-_OF_A_RUN = frozenset(("spark.app.id", "spark.app.startTime", "spark.executor.id"))
+_OF_A_RUN = frozenset(("spark.app.id", "spark.app.startTime", "spark.executor.id", SETUP_AGAIN))
 _SECRET = re.compile(r"password|secret|token|credential", re.IGNORECASE)
 
 
@@ -159,8 +159,7 @@ def defaults() -> dict[str, str]:
     """What the command line says of the configuration."""
     from tidemill.pyspark.conf import submit_arguments
 
-    said = submit_arguments(os.environ.get("PYSPARK_SUBMIT_ARGS", ""))
-    return {**said, **submit_arguments(os.environ.get("TIDEMILL_PYTHON_ARGS", ""))}
+    return submit_arguments(os.environ.get("PYSPARK_SUBMIT_ARGS", ""))
 
 
 def is_set_up_again() -> bool:
