@@ -26,6 +26,8 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=self.stderr_path.open("w"),
             text=True,
+            # Whoever runs the tests may ignore it (nohup), and its children with it.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         self._patience = threading.Timer(PATIENCE_S, self._popen.kill)
         self._patience.start()
