@@ -18,11 +18,14 @@ struct World {
     epoch: u64,
 }
 
+/// What is written and not sealed, by batch and partition.
+type Open = BTreeMap<(Time, usize), Vec<String>>;
+
 #[derive(Clone, Default)]
 struct Marked {
     world: Arc<Mutex<World>>,
     start: Arc<Mutex<SinkStart>>,
-    open: Arc<Mutex<BTreeMap<(Time, usize), Vec<String>>>>,
+    open: Arc<Mutex<Open>>,
 }
 
 impl Marked {
