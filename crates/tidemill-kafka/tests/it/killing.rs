@@ -10,12 +10,17 @@ use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
     hash::{BuildHasher, RandomState},
+    net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 use tempfile::TempDir;
-use tidemill::{Interrupt, base::clock::Stopwatch};
+use tidemill::{
+    Interrupt,
+    base::clock::Stopwatch,
+    engine::cluster::{ClusterConfig, Secret},
+};
 use tidemill_kafka_broker::Kafka;
 
 const RECORDS: usize = 2_000;
@@ -35,6 +40,41 @@ fn example(name: &str) -> PathBuf {
     path
 }
 
+/// The processes of one start.
+struct Program(Vec<Child>);
+
+impl Program {
+    fn kill(mut self) {
+        for child in &mut self.0 {
+            // The others end when they lose it, or are killed as well.
+            let _ = child.kill();
+        }
+        for child in &mut self.0 {
+            child.wait().unwrap();
+        }
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.0.iter_mut().any(|child| child.try_wait().unwrap().is_some())
+    }
+
+    /// Asks it to end; the exit codes.
+    fn end(mut self) -> Vec<Option<i32>> {
+        for child in &self.0 {
+            assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        }
+        self.0.iter_mut().map(|child| child.wait().unwrap().code()).collect()
+    }
+}
+
+/// A cluster of so many processes on free ports.
+fn cluster(processes: usize) -> ClusterConfig {
+    let ports: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses = ports.iter().map(|port| port.local_addr().unwrap().to_string()).collect();
+    let secret = Secret::new("0123456789abcdef0123456789abcdef");
+    ClusterConfig::loopback(addresses, 0).unwrap().with_workers(2).unwrap().with_secret(secret).unwrap()
+}
+
 struct Trial<'a> {
     kafka: &'a Kafka,
     seed: u64,
@@ -42,20 +82,29 @@ struct Trial<'a> {
     topics: [String; 2],
     folder: TempDir,
     given: usize,
+    processes: usize,
 }
 
 impl<'a> Trial<'a> {
     fn new(kafka: &'a Kafka, seed: u64) -> Self {
         let topics = ["in", "out"].map(|name| kafka.topic(&format!("{name}-{seed}"), 3));
         let (random, folder) = (StdRng::seed_from_u64(seed), tempfile::tempdir().unwrap());
-        Self { kafka, seed, random, topics, folder, given: 0 }
+        let processes = if seed.is_multiple_of(3) { 2 } else { 1 };
+        Self { kafka, seed, random, topics, folder, given: 0, processes }
     }
 
-    fn start(&self) -> Child {
-        let log = OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let mut command = Command::new(example("kafka_to_kafka"));
-        command.arg(self.kafka.bootstrap()).args(&self.topics).arg(self.folder.path().join("checkpoint"));
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+    fn start(&self) -> Program {
+        let cluster = cluster(self.processes);
+        let spawn = |index| {
+            let log = OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+            let mut command = Command::new(example("kafka_to_kafka"));
+            command.arg(self.kafka.bootstrap()).args(&self.topics).arg(self.folder.path().join("checkpoint"));
+            if self.processes > 1 {
+                command.envs(cluster.to_vars(index).unwrap());
+            }
+            command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+        };
+        Program((0..self.processes).map(spawn).collect())
     }
 
     fn log(&self) -> String {
@@ -83,29 +132,29 @@ impl<'a> Trial<'a> {
 
     fn kill_again_and_again(&mut self) {
         for _ in 0..self.random.random_range(3..7) {
-            let mut program = self.start();
+            let program = self.start();
             let time = Duration::from_millis(self.random.random_range(1..2_000));
             self.feed(time);
-            program.kill().unwrap();
-            program.wait().unwrap();
+            program.kill();
         }
     }
 
     /// The brokers come and go while the program runs.
     fn restart_a_broker(&mut self) {
-        let mut program = self.start();
+        let program = self.start();
         let time = Duration::from_millis(self.random.random_range(500..2_000));
         self.feed(time);
         let node = self.random.random_range(0..self.kafka.nodes());
         self.kafka.kill(node);
         Interrupt::new().wait_timeout(Duration::from_millis(self.random.random_range(1..1_000)));
+        // It is killed while the node is away, or sees it come back.
+        let mut program = Some(program);
         if self.random.random_bool(0.5) {
-            program.kill().unwrap();
+            program.take().into_iter().for_each(Program::kill);
         }
         self.kafka.resume(node);
         self.feed(Duration::from_millis(300));
-        let _ = program.kill();
-        program.wait().unwrap();
+        program.into_iter().for_each(Program::kill);
     }
 
     /// Gives the rest, waits until all is there, and asks the program to end.
@@ -115,13 +164,12 @@ impl<'a> Trial<'a> {
         }
         let (mut program, since) = (self.start(), Stopwatch::start());
         while self.kafka.read_committed(&self.topics[1]).len() < RECORDS {
-            let ended = program.try_wait().unwrap();
-            assert!(ended.is_none(), "seed {}: it ended with {ended:?}\n{}", self.seed, self.log());
+            assert!(!program.has_ended(), "seed {}: it ended\n{}", self.seed, self.log());
             assert!(since.elapsed() < Duration::from_secs(60), "seed {}: not all is there\n{}", self.seed, self.log());
             Interrupt::new().wait_timeout(Duration::from_millis(200));
         }
-        assert!(Command::new("kill").args(["-TERM", &program.id().to_string()]).status().unwrap().success());
-        assert_eq!(program.wait().unwrap().code(), Some(0), "seed {}: {}", self.seed, self.log());
+        let codes = program.end();
+        assert_eq!(codes, vec![Some(0); self.processes], "seed {}: {}", self.seed, self.log());
     }
 
     fn check(&self) {

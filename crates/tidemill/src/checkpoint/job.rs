@@ -32,6 +32,7 @@ pub(crate) fn job(storage: &dyn Storage) -> Result<String> {
 }
 
 #[cfg(test)]
+<<<<<<< HEAD
 mod tests {
     use super::*;
     use crate::base::storage::{LocalStorage, MemoryStorage};
@@ -59,3 +60,6 @@ mod tests {
         assert_eq!(envelope::seal(Kind::Job, &id).unwrap(), kept, "what is written today is another format");
     }
 }
+=======
+mod tests;
+>>>>>>> kafka
