@@ -18,11 +18,7 @@ struct World {
     epoch: u64,
 }
 
-<<<<<<< HEAD
-/// What is written of each batch and partition, and not sealed.
-=======
 /// What is written and not sealed, by batch and partition.
->>>>>>> kafka
 type Open = BTreeMap<(Time, usize), Vec<String>>;
 
 #[derive(Clone, Default)]
