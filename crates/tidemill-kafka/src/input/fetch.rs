@@ -27,9 +27,13 @@ use std::{
 use tidemill::{Error, Interrupt, Result, base::clock::Stopwatch};
 
 /// What is set unless the user sets it: large fetches, and looking again soon where a queue was full.
+///
+/// A fetch has all partitions in it that have room, and waits at the broker if they have nothing new. One whose queue was full
+/// must not wait for them longer than it takes to read what is in its queue, so the wait is short: 500 ms, the library's
+/// default, made reading 12 partitions three times as slow as 20 ms.
 #[rustfmt::skip]
 const DEFAULTS: &[(&str, &str)] = &[
-    ("fetch.wait.max.ms", "100"),
+    ("fetch.wait.max.ms", "20"),
     ("fetch.queue.backoff.ms", "10"),
     ("queued.min.messages", "1000000"),
     ("fetch.message.max.bytes", "4194304"),
