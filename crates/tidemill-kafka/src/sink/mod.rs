@@ -48,12 +48,12 @@ type Partitioner = Box<dyn Fn(&ProducerRecord<'_>, usize) -> usize + Send + Sync
 ///
 /// # Examples
 /// ```no_run
-/// use tidemill::{StreamingContext, seconds};
+/// use tidemill::{StreamingContext, Text, seconds};
 /// use tidemill_kafka::{KafkaSettings, KafkaSink, ProducerRecord};
 /// let ssc = StreamingContext::local(2, seconds(1))?;
 /// ssc.checkpoint("checkpoint")?;
 /// let counts = ssc.text_file_stream("logs").count_by_value();
-/// let sink = KafkaSink::new(&KafkaSettings::new("broker:9092"), "counts", |(word, count)| {
+/// let sink = KafkaSink::new(&KafkaSettings::new("broker:9092"), "counts", |(word, count): &(Text, u64)| {
 ///     ProducerRecord::new(count.to_string()).key(word)
 /// });
 /// counts.save_to(sink);
