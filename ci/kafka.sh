@@ -4,22 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 into=${CARGO_TARGET_DIR:-target}/kafka
-pom=ci/kafka/pom.xml
-for tool in java mvn; do
-    if ! "$tool" -version >/dev/null 2>&1; then
-        echo "missing: \"$tool\"; the tests against Kafka need a Java runtime (17 or newer) and Maven, for example the packages openjdk-17-jre-headless and maven" >&2
-        exit 1
-    fi
-done
-
-if cmp -s "$pom" "$into/pom.xml"; then
-    echo "the jars of Kafka are there"
-    exit 0
-fi
-rm -rf "$into"
-mkdir -p "$into"
-# Stops after ten minutes, whatever the registry does.
-timeout 600 mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$(cd "$into" && pwd)/jars"
+ci/jars.sh kafka || { [ $? -eq 3 ] && exit 0; exit 1; }
 # One start and stop, to archive the classes that it loads: every later start is quicker for it.
 ports=$(python3 -c 'import socket; a, b = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0)); print(a.getsockname()[1], b.getsockname()[1])')
 folder=$(mktemp -d)
@@ -33,5 +18,4 @@ wait $! || true
 mv "$folder/classes.jsa" "$into/classes.jsa" || echo "its classes could not be archived; it starts slower" >&2
 rm -rf "$folder"
 # Last: what says that all are there.
-cp "$pom" "$into/pom.xml"
-echo "fetched $(find "$into/jars" -name '*.jar' | wc -l) jars of Kafka"
+cp ci/kafka/pom.xml "$into/pom.xml"
