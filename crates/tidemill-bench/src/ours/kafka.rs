@@ -202,7 +202,7 @@ fn latency(table: &mut Table, kafka: &Kafka) -> Result<()> {
     times.to_kafka(&KafkaSettings::new(kafka.bootstrap()), to.as_str(), |time| ProducerRecord::new(time));
     ssc.start()?;
     let bootstrap = kafka.bootstrap().to_owned();
-    let sender = thread::spawn(move || send_times(&bootstrap, &from));
+    let sender = thread::Builder::new().name("sender".into()).spawn(move || send_times(&bootstrap, &from))?;
     let ages = ages(kafka.bootstrap(), &to)?;
     sender.join().map_err(|_| Error::internal("the sender panicked"))??;
     ssc.stop()?;
