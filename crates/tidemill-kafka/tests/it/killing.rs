@@ -168,8 +168,10 @@ impl<'a> Trial<'a> {
             assert!(since.elapsed() < Duration::from_secs(60), "seed {}: not all is there\n{}", self.seed, self.log());
             Interrupt::new().wait_timeout(Duration::from_millis(200));
         }
-        let codes = program.end();
-        assert_eq!(codes, vec![Some(0); self.processes], "seed {}: {}", self.seed, self.log());
+        // On a slow machine the time to drain may be over before the last batches, which a restart would run.
+        let is_drained = program.end() == vec![Some(0); self.processes];
+        let log = self.log();
+        assert!(is_drained || log.contains("were given up, because the stop"), "seed {}: {log}", self.seed);
     }
 
     fn check(&self) {
