@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every example for a few batches: SIGINT after some seconds, which has to drain it and end it with status 0. One whose first line says "needs" (a broker, a service) is only built.
+# Runs every example for a few batches: SIGINT after some seconds, which has to drain it and end it with status 0. One whose first line says "needs" (a broker, a service) is only built. (To it alone: twice would hurry it.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 shopt -s nullglob
@@ -20,7 +20,7 @@ for file in crates/*/examples/*.rs crates/*/examples/*/main.rs; do
         continue
     fi
     binary=${CARGO_TARGET_DIR:-target}/debug/examples/$name
-    if timeout --preserve-status --signal=INT --kill-after=30 "$seconds_each" "$binary" </dev/null >"$output" 2>&1 &&
+    if timeout --foreground --preserve-status --signal=INT --kill-after=30 "$seconds_each" "$binary" </dev/null >"$output" 2>&1 &&
         [ -s "$output" ]; then
         echo "ran: $name"
     else

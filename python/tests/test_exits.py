@@ -28,7 +28,11 @@ def endless(n):
     begun.set()
     while True:
         pass
-threading.Thread(target=lambda: sc.range(4, numSlices=4).foreach(endless), daemon=True).start()
+def job():
+    # It is cancelled at exit; a thread that says so while Python ends would abort it.
+    with contextlib.suppress(Exception):
+        sc.range(4, numSlices=4).foreach(endless)
+threading.Thread(target=job, daemon=True).start()
 """
 STREAM = """
 from tidemill.pyspark import SparkContext
@@ -46,7 +50,7 @@ ssc.start()
 @pytest.mark.parametrize("program", [TASKS, JOB, STREAM], ids=["tasks", "job", "stream"])
 def test_exit_code(program: str, tmp_path: Path) -> None:
     script = tmp_path / "program.py"
-    script.write_text(f"import sys, threading\nbegun = threading.Event()\n{program}\nbegun.wait()\nsys.exit({CODE})\n")
+    script.write_text(f"import contextlib, sys, threading\nbegun = threading.Event()\n{program}\nbegun.wait()\nsys.exit({CODE})\n")
     for _ in range(TIMES):
         ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=PATIENCE_S)
         assert ended.returncode == CODE, ended.stderr

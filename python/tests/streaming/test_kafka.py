@@ -253,7 +253,7 @@ def test_the_example_finds_stolen_cards(kafka: Kafka, sc: SparkContext, topic: s
     write(kafka, sc, topic, *(payment(n, "stolen", 500.0) for n in range(3)))
     arguments = [kafka.brokers, topic, f"{topic}-alerts", tmp_path / "checkpoint"]
     with Process(["run", EXAMPLES / "kafka_fraud_check.py", *arguments], tmp_path) as process:
-        process.until("{'card': 'stolen', 'amount': 1500.0, 'payments': [0, 1, 2]}")
+        process.until("{'card': 'stolen', 'amount': 1500.0, ")
 
 
 # Without a broker.
