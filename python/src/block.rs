@@ -42,16 +42,25 @@ impl Block {
     }
 }
 
-/// Blocks of the lines of a partition.
-pub(crate) fn of_lines(lines: &mut dyn Iterator<Item = Text>) -> Vec<Block> {
+/// The blocks of a partition, of `size` records at the most.
+pub(crate) fn in_blocks<R>(
+    records: &mut dyn Iterator<Item = R>,
+    size: usize,
+    make: impl Fn(Vec<R>) -> Block,
+) -> Vec<Block> {
     let mut blocks = Vec::new();
     loop {
-        let block: Vec<Text> = std::iter::from_fn(|| lines.next()).take(LINES).collect();
-        if block.is_empty() {
+        let some: Vec<R> = std::iter::from_fn(|| records.next()).take(size).collect();
+        if some.is_empty() {
             return blocks;
         }
-        blocks.push(Block::Lines(Arc::new(block)));
+        blocks.push(make(some));
     }
+}
+
+/// Blocks of the lines of a partition.
+pub(crate) fn of_lines(lines: &mut dyn Iterator<Item = Text>) -> Vec<Block> {
+    in_blocks(lines, LINES, |lines| Block::Lines(Arc::new(lines)))
 }
 
 /// The one block of a partition of bytes.

@@ -1,7 +1,7 @@
 //! Kafka in Python: messages as tuples, and tuples as messages.
 
 use crate::{
-    block::Block,
+    block::{Block, in_blocks},
     error::{declared, detached, in_task},
     rdd::Rdd,
     stream::DStream,
@@ -147,19 +147,14 @@ fn outgoing(block: Block) -> Vec<Outgoing> {
 
 /// Blocks of the messages of a partition.
 fn of_messages(messages: &mut dyn Iterator<Item = Record>) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    loop {
-        let chunk: Vec<Record> = std::iter::from_fn(|| messages.next()).take(MESSAGES).collect();
-        if chunk.is_empty() {
-            return blocks;
-        }
-        blocks.push(in_task(|py| {
-            let topic = PyString::new(py, &chunk[0].topic);
+    in_blocks(messages, MESSAGES, |some| {
+        in_task(|py| {
+            let topic = PyString::new(py, &some[0].topic);
             let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| PyBytes::new(py, bytes));
             let tuple = |message: &Record| {
                 (topic.clone(), message.partition, message.offset, bytes(&message.key), bytes(&message.value))
             };
-            Ok(Block::of(PyList::new(py, chunk.iter().map(tuple))?))
-        }));
-    }
+            Ok(Block::of(PyList::new(py, some.iter().map(tuple))?))
+        })
+    })
 }

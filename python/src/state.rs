@@ -1,7 +1,7 @@
 //! Operators that keep state by key: pairs of Python's on their way into the state and out of it.
 
 use crate::{
-    block::Block,
+    block::{Block, in_blocks},
     error::in_task,
     rdd::{Function, Placement},
     value::{Key, Value},
@@ -59,18 +59,13 @@ fn pairs_of(blocks: &mut dyn Iterator<Item = Block>) -> Vec<(Key, Value)> {
 }
 
 fn blocks_of(pairs: &mut dyn Iterator<Item = (Key, Value)>) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    loop {
-        let some: Vec<_> = std::iter::from_fn(|| pairs.next()).take(PAIRS).collect();
-        if some.is_empty() {
-            return blocks;
-        }
-        blocks.push(in_task(|py| {
+    in_blocks(pairs, PAIRS, |some| {
+        in_task(|py| {
             let pair = |(key, value): &(Key, Value)| PyTuple::new(py, [key.0.to_python(py)?, value.to_python(py)?]);
             let pairs: Vec<_> = some.iter().map(pair).collect::<PyResult<_>>()?;
             Ok(Block::of(PyList::new(py, pairs)?))
-        }));
-    }
+        })
+    })
 }
 
 pub(crate) fn pairs(stream: &DStream<Block>) -> DStream<(Key, Value)> {

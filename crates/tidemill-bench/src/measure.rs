@@ -31,7 +31,11 @@ fn timed<R>(work: &mut impl FnMut() -> R) -> Duration {
     watch.elapsed()
 }
 
-fn middle(times: &mut [Duration]) -> Duration {
+/// The median of some times, which are sorted.
+///
+/// # Panics
+/// If there are none.
+pub fn middle(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
 }

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 
 WORKERS = "tidemill.python.workers"
+SETUP_AGAIN = "tidemill.python.setupAgain"
 BATCH_DURATION = "tidemill.streaming.batchDuration"
 # All keys that begin so are of the front.
 PREFIXES = ("tidemill.python.", "tidemill.streaming.")
@@ -30,7 +31,7 @@ def _is_duration(value: str) -> bool:
 # What a value must be, in words and as a check.
 KEYS: dict[str, tuple[str, Callable[[str], bool]]] = {
     WORKERS: ("a whole number from 1 on", _is_count),
-    "tidemill.python.setupAgain": ('"true" or "false"', _is_flag),
+    SETUP_AGAIN: ('"true" or "false"', _is_flag),
     BATCH_DURATION: ("a number of seconds", _is_duration),
 }
 

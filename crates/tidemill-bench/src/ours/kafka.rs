@@ -2,7 +2,7 @@
 
 use crate::{
     hand,
-    measure::{Better, Row, Table},
+    measure::{Better, Row, Table, middle},
     words::{Shape, lines},
 };
 use rdkafka::{
@@ -96,11 +96,11 @@ fn read(table: &mut Table, kafka: &Kafka) -> Result<()> {
     let bytes = some.iter().map(|line| line.len()).sum::<usize>() as f64 / some.len() as f64;
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ours.push(counted(kafka, &topic, (LINES * WORDS_PER_LINE) as u64)?.as_secs_f64());
+        ours.push(counted(kafka, &topic, (LINES * WORDS_PER_LINE) as u64)?);
         let (_, took) = hand::kafka::read(kafka.bootstrap(), &topic, PARTITIONS, LINES).map_err(of_kafka)?;
-        bare.push(took.as_secs_f64());
+        bare.push(took);
     }
-    let megabytes = |seconds: &mut Vec<f64>| LINES as f64 * bytes / middle(seconds) / 1e6;
+    let megabytes = |times: &mut [Duration]| LINES as f64 * bytes / middle(times).as_secs_f64() / 1e6;
     table.row(Row {
         name: "Kafka to word count, MB/s",
         ours: megabytes(&mut ours),
@@ -140,15 +140,15 @@ fn copy(table: &mut Table, kafka: &Kafka) -> Result<()> {
     hand::kafka::fill(kafka.bootstrap(), &from, PARTITIONS, values).map_err(of_kafka)?;
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ours.push(copied(kafka, &from, COPIED as u64)?.as_secs_f64());
+        ours.push(copied(kafka, &from, COPIED as u64)?);
         let to = kafka.topic("by-hand", PARTITIONS);
         let took = hand::kafka::copy(kafka.bootstrap(), (&from, &to), PARTITIONS, COPIED, seconds(1));
-        bare.push(took.map_err(of_kafka)?.as_secs_f64());
+        bare.push(took.map_err(of_kafka)?);
     }
     table.row(Row {
         name: "Kafka to Kafka, exactly once, k records/s",
-        ours: COPIED as f64 / middle(&mut ours) / 1e3,
-        hand: COPIED as f64 / middle(&mut bare) / 1e3,
+        ours: COPIED as f64 / middle(&mut ours).as_secs_f64() / 1e3,
+        hand: COPIED as f64 / middle(&mut bare).as_secs_f64() / 1e3,
         goal: 0.6,
         better: Better::Higher,
     });
@@ -211,11 +211,6 @@ fn latency(table: &mut Table, kafka: &Kafka) -> Result<()> {
     table.most("produce to committed read, batches of 100 ms, p99 ms", at(0.99), 250.0);
     table.note(format_args!("median {} ms, most {} ms", at(0.5), at(1.0)));
     Ok(())
-}
-
-fn middle(seconds: &mut [f64]) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
 }
 
 /// Word count, transactions and latency.

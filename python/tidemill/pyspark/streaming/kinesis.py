@@ -6,20 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tidemill.pyspark.storagelevel import StorageLevel
+from tidemill.pyspark.streaming.kafka_records import utf8_decoder
 
 if TYPE_CHECKING:
     from tidemill.pyspark.streaming.context import StreamingContext
 
 __all__ = ["InitialPositionInStream", "KinesisUtils", "MetricsLevel", "utf8_decoder"]
-
-
-def utf8_decoder(s: bytes | None) -> str | None:
-    """The text of a record; None of None.
-
-    >>> utf8_decoder(b"record")
-    'record'
-    """
-    return None if s is None else s.decode("utf-8")
 
 
 class InitialPositionInStream:

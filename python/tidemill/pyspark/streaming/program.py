@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from tidemill.pyspark._front_keys import SETUP_AGAIN
 from tidemill.pyspark.streaming.errors import SparkException
 from tidemill.pyspark.streaming.plan import Step
 
@@ -41,7 +42,6 @@ MAGIC = b"tidemill-python"
 VERSION = 1
 # A program that is recovered runs the batches that it missed, as in Spark; others go on with the next one.
 MISSED_BATCHES = "tidemill.recovery.missedBatches"
-SETUP_AGAIN = "tidemill.python.setupAgain"
 ALLOW_QUEUES = "tidemill.queueStream.allowCheckpoint"
 
 # What a restart may say anew; everything else is as it was, as in Spark.
