@@ -147,6 +147,7 @@ def test_sys_exit_in_a_task_ends_the_task(tmp_path: Path) -> None:
 FORK = """
 import os
 import sys
+import time
 from pyspark import SparkContext
 from pyspark.streaming import StreamingContext
 
@@ -156,7 +157,10 @@ ssc.start()
 child = os.fork()
 if child == 0:
     sys.exit(3)
-print("the child ended with", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+begun = time.monotonic()
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+# One write: a batch may print at the same time.
+sys.stdout.write(f"the child ended with {code}, {'soon' if time.monotonic() - begun < 10 else 'late'}\n")
 ssc.stop(stopGraceFully=True)
 """
 
@@ -164,7 +168,7 @@ ssc.stop(stopGraceFully=True)
 def test_a_child_of_a_running_program_ends_by_itself(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(FORK)
     with Process(["run", "program.py"], tmp_path) as process:
-        process.until("the child ended with 3")
+        process.until("the child ended with 3, soon")
         assert process.ended() == 0
 
 

@@ -497,6 +497,11 @@ def _stop_at_exit() -> None:
             active.stop(stopSparkContext=False, stopGraceFully=active._drains_at_exit())
 
 
+def _forget_in_child() -> None:
+    """A child has none of the threads; what runs is its parent's, who may hold the lock just now."""
+    StreamingContext._activation = threading.RLock()
+    StreamingContext._activeContext = None
+
+
 atexit.register(_stop_at_exit)
-# A child has none of the threads; what runs is its parent's.
-os.register_at_fork(after_in_child=lambda: atexit.unregister(_stop_at_exit))
+os.register_at_fork(after_in_child=_forget_in_child)
