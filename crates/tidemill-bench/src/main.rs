@@ -23,7 +23,9 @@ const BENCHMARKS: &[(&str, Benchmark)] = &[
     ("restart", recovery::restart),
     ("commit", recovery::commit),
     ("bounded", recovery::bounded),
-    ("kafka", kafka::kafka),
+    ("kafka-words", kafka::words),
+    ("kafka-copies", kafka::copies),
+    ("kafka-latency", kafka::latency),
 ];
 
 fn main() -> Result<()> {

@@ -58,10 +58,17 @@ fn send(producer: &BaseProducer, mut record: BaseRecord<'_, (), [u8]>) -> Result
     }
 }
 
-/// A consumer at the beginning of all partitions, which fetches as much as the engine does.
-fn reader(bootstrap: &str, topic: &str, partitions: usize) -> Result<BaseConsumer> {
+/// What lets a loop that is slower than the broker go on at its own pace: librdkafka rests for a second where a queue is full.
+const STEADY: &[(&str, &str)] =
+    &[("fetch.queue.backoff.ms", "10"), ("queued.min.messages", "1000000"), ("fetch.wait.max.ms", "20")];
+
+/// A consumer at the beginning of all partitions of a topic, which reads what is committed.
+///
+/// # Errors
+/// If the settings do not allow for it.
+pub fn reader(bootstrap: &str, topic: &str, partitions: usize) -> Result<BaseConsumer> {
     let settings = [("group.id", "by-hand"), ("enable.auto.commit", "false"), ("isolation.level", "read_committed")];
-    let consumer: BaseConsumer = client(bootstrap, &settings).create()?;
+    let consumer: BaseConsumer = client(bootstrap, &[&settings, STEADY].concat()).create()?;
     let mut list = TopicPartitionList::new();
     for partition in 0..partitions {
         list.add_partition_offset(topic, partition as i32, Offset::Beginning)?;
@@ -70,22 +77,28 @@ fn reader(bootstrap: &str, topic: &str, partitions: usize) -> Result<BaseConsume
     Ok(consumer)
 }
 
-/// Reads `count` messages; how many bytes they have, and how long it took from the first of them to the last.
+/// Reads `count` messages and shows `each` what is in them; how long it took from the first of them to the last.
 ///
 /// # Errors
 /// What librdkafka says.
-pub fn read(bootstrap: &str, topic: &str, partitions: usize, count: usize) -> Result<(u64, Duration)> {
+pub fn read(
+    bootstrap: &str,
+    topic: &str,
+    partitions: usize,
+    count: usize,
+    mut each: impl FnMut(&[u8]),
+) -> Result<Duration> {
     let consumer = reader(bootstrap, topic, partitions)?;
-    let (mut seen, mut bytes, mut watch) = (0, 0, Stopwatch::start());
+    let (mut seen, mut watch) = (0, Stopwatch::start());
     while seen < count {
         let message = consumer.poll(DEADLINE).ok_or(KafkaError::NoMessageReceived)??;
         if seen == 0 {
             watch = Stopwatch::start();
         }
-        bytes += message.payload_len() as u64;
+        each(message.payload().unwrap_or_default());
         seen += 1;
     }
-    Ok((bytes, watch.elapsed()))
+    Ok(watch.elapsed())
 }
 
 /// Writes `count` messages of one topic to another, in a transaction for every `each`; how long it took from the first to

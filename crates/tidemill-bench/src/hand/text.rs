@@ -17,7 +17,7 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// ```
 pub fn word_count(text: &[u8]) -> WordCounts {
     let mut counts = WordCounts::default();
-    count_into(&mut counts, text);
+    counts.add_line(text);
     counts
 }
 
@@ -33,8 +33,11 @@ pub fn word_count_2(text: &[u8]) -> WordCounts {
     })
 }
 
-fn count_into(counts: &mut WordCounts, text: &[u8]) {
-    each_word(text, |start, end| counts.add(text, start, end));
+impl WordCounts {
+    /// Counts the words of one line, or of several.
+    pub fn add_line(&mut self, text: &[u8]) {
+        each_word(text, |start, end| self.add(text, start, end));
+    }
 }
 
 /// Calls `found` with begin and end of every word of lines; every blank or line feed ends one.
@@ -127,7 +130,7 @@ pub fn socket_word_count(mut source: impl Read) -> std::io::Result<WordCounts> {
     loop {
         let read_bytes = source.read(&mut buffer[filled..])?;
         if read_bytes == 0 {
-            count_into(&mut counts, &buffer[..filled]);
+            counts.add_line(&buffer[..filled]);
             return Ok(counts);
         }
         filled += read_bytes;
@@ -137,7 +140,7 @@ pub fn socket_word_count(mut source: impl Read) -> std::io::Result<WordCounts> {
             }
             continue;
         };
-        count_into(&mut counts, &buffer[..=last]);
+        counts.add_line(&buffer[..=last]);
         buffer.copy_within(last + 1..filled, 0);
         filled -= last + 1;
     }

@@ -210,9 +210,13 @@ where
     }
 }
 
+/// How many records a chunk may have too many, as their number is only bounded beforehand: a line of some kilobytes has a
+/// word for every sixth byte, and could have one for each.
+const MOST_AT_ONCE: usize = 8 * CHUNK_RECORDS;
+
 /// Fills `out` up to a chunk, keeping in `made` what is left of the last record.
 ///
-/// A record that becomes at most another chunk is taken to its end at once: an iterator that drives the loop itself
+/// A record that becomes no more than [`MOST_AT_ONCE`] is taken to its end at once: an iterator that drives the loop itself
 /// (`for_each`) is faster than one that is asked for one item after another.
 #[inline]
 fn fill<T, I: IntoIterator>(
@@ -235,7 +239,7 @@ fn fill<T, I: IntoIterator>(
         let Some(record) = records.next() else { return };
         cursor.step();
         let items = f(record).into_iter();
-        if items.size_hint().1.is_some_and(|most| most <= CHUNK_RECORDS) {
+        if items.size_hint().1.is_some_and(|most| most <= MOST_AT_ONCE) {
             items.for_each(|item| out.push(item));
             if out.len() >= CHUNK_RECORDS {
                 return;
