@@ -6,6 +6,7 @@ mod cluster;
 mod direct;
 mod fetch;
 mod groups;
+mod held_up;
 mod loss;
 mod plan;
 mod read;

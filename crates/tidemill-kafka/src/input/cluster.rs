@@ -4,10 +4,14 @@ use super::{
     choice::{StartingOffsets, Topics},
     topic_ids::WatchLog,
 };
-use crate::{client, offsets::TopicPartition, settings::KafkaSettings};
+use crate::{
+    client::{self, ClientLog},
+    offsets::TopicPartition,
+    settings::KafkaSettings,
+};
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer},
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
     metadata::{Metadata, MetadataTopic},
 };
@@ -25,13 +29,19 @@ const LONGEST: Duration = Duration::from_secs(10);
 const END: i64 = -1;
 const BEGINNING: i64 = -2;
 
+const ISOLATION: &str = "isolation.level";
+const UNCOMMITTED: &str = "read_uncommitted";
+
 /// Offsets by partition.
 pub(super) type Offsets = BTreeMap<TopicPartition, i64>;
 
 /// A client for questions.
 pub(super) struct Cluster {
     settings: KafkaSettings,
+    group_id: String,
     consumer: Option<BaseConsumer<WatchLog>>,
+    /// A client that sees open transactions too, made when it is asked for the first time.
+    uncommitted: Option<BaseConsumer<ClientLog>>,
     timeout: Duration,
 }
 
@@ -43,7 +53,8 @@ impl Cluster {
         let engine: Vec<_> = engine.iter().map(|(key, value)| (*key, value.as_str())).collect();
         let consumer = settings.consumer(group_id, &engine, log)?;
         let timeout = settings.timeout().min(LONGEST);
-        Ok(Self { settings: settings.clone(), consumer: Some(consumer), timeout })
+        let (settings, group_id) = (settings.clone(), group_id.to_owned());
+        Ok(Self { settings, group_id, consumer: Some(consumer), uncommitted: None, timeout })
     }
 
     fn consumer(&self) -> &BaseConsumer<WatchLog> {
@@ -116,12 +127,25 @@ impl Cluster {
 
     /// Until where the partitions can be read; those that do not answer are not among them.
     pub(super) fn ends(&self, partitions: &[TopicPartition]) -> Result<Offsets> {
-        self.offsets_at(partitions, END)
+        self.offsets_at(self.consumer(), partitions, END)
+    }
+
+    /// Until where records are written, whether they are committed or not; `None` if the stream reads those anyway.
+    pub(super) fn written_ends(&mut self, partitions: &[TopicPartition]) -> Result<Option<Offsets>> {
+        if self.settings.get(ISOLATION) == Some(UNCOMMITTED) {
+            return Ok(None);
+        }
+        if self.uncommitted.is_none() {
+            let settings = self.settings.clone().set(ISOLATION, UNCOMMITTED);
+            let log = ClientLog::new(&settings, "open transactions");
+            self.uncommitted = Some(settings.consumer(&self.group_id, &[], log)?);
+        }
+        self.uncommitted.as_ref().map(|client| self.offsets_at(client, partitions, END)).transpose()
     }
 
     /// From where they can be read.
     pub(super) fn beginnings(&self, partitions: &[TopicPartition]) -> Result<Offsets> {
-        self.offsets_at(partitions, BEGINNING)
+        self.offsets_at(self.consumer(), partitions, BEGINNING)
     }
 
     /// Where a stream begins to read new partitions.
@@ -131,7 +155,7 @@ impl Cluster {
             StartingOffsets::Earliest => self.beginnings(partitions)?,
             StartingOffsets::Timestamp(time) => {
                 let at = i64::try_from(time.as_ms()).unwrap_or(i64::MAX);
-                let mut found = self.offsets_at(partitions, at)?;
+                let mut found = self.offsets_at(self.consumer(), partitions, at)?;
                 let ends = self.ends(&without(partitions, &found))?;
                 found.extend(ends);
                 found
@@ -159,12 +183,17 @@ impl Cluster {
     }
 
     /// The offsets of the first records with a timestamp; of those that answer and have one.
-    fn offsets_at(&self, partitions: &[TopicPartition], at: i64) -> Result<Offsets> {
+    fn offsets_at(
+        &self,
+        client: &BaseConsumer<impl ConsumerContext>,
+        partitions: &[TopicPartition],
+        at: i64,
+    ) -> Result<Offsets> {
         if partitions.is_empty() {
             return Ok(Offsets::new());
         }
         let list = self.list(partitions.iter().map(|partition| (partition, Offset::from_raw(at))))?;
-        let asked = self.consumer().offsets_for_times(list, self.timeout);
+        let asked = client.offsets_for_times(list, self.timeout);
         self.told(asked.map_err(|error| self.settings.error("offsets could not be looked up", &error))?)
     }
 
@@ -219,6 +248,6 @@ fn without(partitions: &[TopicPartition], known: &Offsets) -> Vec<TopicPartition
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        client::close(self.consumer.take());
+        client::close((self.consumer.take(), self.uncommitted.take()));
     }
 }

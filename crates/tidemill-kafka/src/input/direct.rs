@@ -181,6 +181,10 @@ impl<K, V> KafkaInput<K, V> {
         if let Some(trouble) = &known.trouble {
             slice = slice.with_metadata("unavailable since", trouble.since.to_string());
         }
+        let held_up = known.held_up.told();
+        if !held_up.is_empty() {
+            slice = slice.with_metadata("held up", held_up);
+        }
         let lost = self.shared.losses.lost();
         Ok(if lost > 0 { slice.with_metadata("lost", lost.to_string()) } else { slice })
     }

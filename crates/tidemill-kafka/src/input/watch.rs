@@ -6,6 +6,7 @@
 use super::{
     choice::{StartingOffsets, Topics},
     cluster::{Cluster, Offsets},
+    held_up::HeldUp,
     loss::{Extent, Loss, Losses},
     topic_ids::TopicIds,
 };
@@ -25,6 +26,9 @@ const SUSPICION: Duration = Duration::from_secs(5);
 /// How long the end of commits is waited for when the stream ends.
 const LAST_COMMIT: Duration = Duration::from_secs(5);
 
+/// How many refreshes a transaction may hold up a partition before that is told: a minute, unless they are set otherwise.
+const HELD_UP_REFRESHES: u32 = 6;
+
 /// How long the thread rests after the cluster did not answer.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -41,6 +45,7 @@ pub(super) struct Known {
     pub(super) trouble: Option<Trouble>,
     /// Why no batch can be picked any more.
     pub(super) failure: Option<Error>,
+    pub(super) held_up: HeldUp,
     suspected: BTreeMap<TopicPartition, Stopwatch>,
     asked: u64,
     answered: u64,
@@ -88,7 +93,7 @@ impl Watch {
     pub(super) fn start(self: &Arc<Self>, cluster: Cluster, patience: Duration) -> Result<JoinHandle<()>> {
         let watch = self.clone();
         let name = "tidemill-kafka-watch".to_owned();
-        let thread = std::thread::Builder::new().name(name).spawn(move || watch.run(&cluster)).map_err(Error::from)?;
+        let thread = std::thread::Builder::new().name(name).spawn(move || watch.run(cluster)).map_err(Error::from)?;
         let begun = |known: &mut Known| !known.refreshed && known.failure.is_none() && known.trouble.is_none();
         let known = self.changed.wait_timeout_while(self.known(), patience, begun);
         let (known, _) = known.unwrap_or_else(PoisonError::into_inner);
@@ -126,23 +131,23 @@ impl Watch {
         self.changed.notify_all();
     }
 
-    fn run(&self, cluster: &Cluster) {
+    fn run(&self, mut cluster: Cluster) {
         let mut since_refresh: Option<Stopwatch> = None;
-        while let Some((asked, commit)) = self.next_task(cluster, since_refresh) {
+        while let Some((asked, commit)) = self.next_task(&cluster, since_refresh) {
             if !commit.is_empty() {
                 cluster.commit(&commit);
             }
             let due = since_refresh.is_none_or(|since| since.elapsed() >= self.refresh_interval);
             if due || asked.is_some() {
-                let outcome = if due { self.refresh(cluster) } else { self.ask_for_ends(cluster) };
+                let outcome = if due { self.refresh(&mut cluster) } else { self.ask_for_ends(&cluster) };
                 if outcome.is_ok() && due {
                     since_refresh = Some(Stopwatch::start());
                 }
-                self.answered(cluster, asked, outcome);
+                self.answered(&cluster, asked, outcome);
             }
             cluster.serve(Duration::from_millis(1));
         }
-        self.finish(cluster);
+        self.finish(&cluster);
     }
 
     /// What to do next: up to which question to answer, and what to commit. `None` when the stream ends.
@@ -173,7 +178,7 @@ impl Watch {
         }
     }
 
-    fn refresh(&self, cluster: &Cluster) -> Result<()> {
+    fn refresh(&self, cluster: &mut Cluster) -> Result<()> {
         let partitions = cluster.partitions(&self.topics).map_err(|error| self.unless_missing(error))?;
         cluster.serve(Duration::from_millis(5));
         let ids = cluster.log().ids();
@@ -186,6 +191,7 @@ impl Watch {
         };
         let starting = if first { &self.starting } else { &StartingOffsets::Earliest };
         let starting = cluster.starting(&new, starting)?;
+        let written_ends = if first { None } else { cluster.written_ends(&partitions)? };
         let mut known = self.known();
         let anew = known.made_anew(&ids);
         for topic in &anew {
@@ -193,6 +199,9 @@ impl Watch {
         }
         if !first && !new.is_empty() {
             tracing::info!(partitions = ?new.iter().map(ToString::to_string).collect::<Vec<_>>(), "new partitions are read");
+        }
+        if let Some(written_ends) = written_ends {
+            self.tell_of_held_up(&mut known.held_up, &ends, &written_ends);
         }
         known.positions.extend(starting);
         known.ids.extend(ids);
@@ -278,6 +287,15 @@ impl Watch {
             positions.insert(partition, next);
         }
         Ok(())
+    }
+
+    fn tell_of_held_up(&self, held_up: &mut HeldUp, stable_ends: &Offsets, written_ends: &Offsets) {
+        let patience = self.refresh_interval * HELD_UP_REFRESHES;
+        for (partition, waiting) in held_up.note(stable_ends, written_ends, patience) {
+            let offset = stable_ends[&partition];
+            tracing::warn!(%partition, offset, waiting, "a transaction that does not end holds up the partition: nothing \
+                from this offset on is read until it ends; kafka-transactions.sh find-hanging names its producer");
+        }
     }
 
     /// Takes note of what came of a question.

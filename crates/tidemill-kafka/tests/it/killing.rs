@@ -5,13 +5,13 @@
 
 #![allow(clippy::print_stderr, reason = "a test tells its seed")]
 
+use crate::examples::example;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
     hash::{BuildHasher, RandomState},
     net::TcpListener,
-    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -30,14 +30,6 @@ const KEYS: u64 = 17;
 fn first_seed() -> u64 {
     let given = std::env::var("TIDEMILL_SEED").ok().map(|seed| seed.parse().unwrap());
     given.unwrap_or_else(|| RandomState::new().hash_one(()) % 1_000_000)
-}
-
-/// An example of this crate, in the profile of the tests.
-fn example(name: &str) -> PathBuf {
-    let binary = std::env::current_exe().unwrap();
-    let path = binary.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(path.exists(), "\"{}\" is not built; run cargo build --examples with the same profile", path.display());
-    path
 }
 
 /// The processes of one start.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod examples;
 mod input;
 mod killing;
 mod sink;

@@ -1,6 +1,6 @@
 //! Offsets without records: transactions and compaction.
 
-use super::{PATIENCE, config, flush, numbers, producer, records, run_until, send, settings, source, wait_until};
+use super::{PATIENCE, Told, config, flush, numbers, producer, records, run_until, send, settings, source, wait_until};
 use rdkafka::producer::{BaseProducer, Producer};
 use tidemill::{Context, testing::TestContext};
 use tidemill_kafka::{OffsetRange, kafka_rdd};
@@ -38,6 +38,26 @@ fn aborted_and_open_transactions_are_not_read_and_committed_ones_are() {
     assert_eq!(seen.batches().concat().len(), 50, "a transaction that is open is not read");
     producer.commit_transaction(PATIENCE).unwrap();
     assert_eq!(records(&test, &seen, 60), numbers(0..60));
+}
+
+#[test]
+fn a_transaction_that_does_not_end_is_told_of() {
+    let (kafka, test) = (Kafka::shared(), TestContext::with_config(config()));
+    let topic = kafka.topic("held-up", 1);
+    let producer = transactional(kafka, &topic);
+    in_transaction(&producer, &topic, &numbers(0..10));
+    let told = Told::of(&test, "held up");
+    let seen = test.collect(&source(kafka, &topic).stream::<(), String>(test.ssc()).unwrap().values());
+    run_until(&test, || !told.all().is_empty());
+    assert_eq!(told.all()[0], format!("{topic}-0 at 0"));
+    producer.commit_transaction(PATIENCE).unwrap();
+    assert_eq!(records(&test, &seen, 10), numbers(0..10));
+    // It is no longer told once it has ended.
+    run_until(&test, || {
+        let before = told.all().len();
+        test.run(5).unwrap();
+        told.all().len() == before
+    });
 }
 
 #[test]

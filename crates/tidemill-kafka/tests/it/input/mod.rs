@@ -13,9 +13,12 @@ use rdkafka::{
     ClientConfig,
     producer::{BaseProducer, BaseRecord, Producer},
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tidemill::{
-    Config, Data,
+    BatchCompleted, Config, Data, StreamingListener,
     base::clock::Stopwatch,
     keys,
     testing::{Collected, TestContext},
@@ -55,6 +58,29 @@ pub(crate) fn records<T: Data + Ord>(test: &TestContext, seen: &Collected<T>, co
     let mut records = seen.batches().concat();
     records.sort();
     records
+}
+
+/// What the metadata of a stream's batches tell under a key.
+#[derive(Clone)]
+pub(crate) struct Told(&'static str, Arc<Mutex<Vec<String>>>);
+
+impl Told {
+    pub(crate) fn of(test: &TestContext, key: &'static str) -> Self {
+        let told = Self(key, Arc::default());
+        test.ssc().add_streaming_listener(told.clone());
+        told
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.1.lock().unwrap().clone()
+    }
+}
+
+impl StreamingListener for Told {
+    fn on_batch_completed(&self, event: &BatchCompleted) {
+        let infos = event.batch_info.stream_id_to_input_info.values();
+        self.1.lock().unwrap().extend(infos.filter_map(|info| info.metadata.get(self.0).cloned()));
+    }
 }
 
 /// Waits, in real time, until `done`.

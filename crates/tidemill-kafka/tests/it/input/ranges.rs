@@ -1,11 +1,11 @@
 //! What batches have, and how much.
 
-use super::{config, numbers, producer, records, run_until, send, settings, source, write};
+use super::{Told, config, numbers, producer, records, run_until, send, settings, source, write};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
-use tidemill::{BatchCompleted, Context, StreamingListener, Text, keys, testing::TestContext};
+use tidemill::{Context, Text, keys, testing::TestContext};
 use tidemill_kafka::{KafkaSource, OffsetRange, StartingOffsets, TopicPartition, kafka_rdd};
 use tidemill_kafka_broker::Kafka;
 
@@ -36,16 +36,8 @@ fn a_partition_is_a_partition_and_the_ranges_say_what_is_in_it() {
 
 #[test]
 fn functions_are_given_the_ranges_and_the_batch_shows_them() {
-    #[derive(Clone, Default)]
-    struct Shown(Arc<Mutex<Vec<String>>>);
-    impl StreamingListener for Shown {
-        fn on_batch_completed(&self, event: &BatchCompleted) {
-            let infos = event.batch_info.stream_id_to_input_info.values();
-            self.0.lock().unwrap().extend(infos.filter_map(|info| info.metadata.get("Description").cloned()));
-        }
-    }
-    let (kafka, test, shown) = (Kafka::shared(), TestContext::new(), Shown::default());
-    test.ssc().add_streaming_listener(shown.clone());
+    let (kafka, test) = (Kafka::shared(), TestContext::new());
+    let shown = Told::of(&test, "Description");
     let topic = kafka.topic("shown", 1);
     write(kafka, &topic, &numbers(0..5));
     let stream = source(kafka, &topic).stream::<(), String>(test.ssc()).unwrap();
@@ -63,7 +55,7 @@ fn functions_are_given_the_ranges_and_the_batch_shows_them() {
     test.ssc().stop().unwrap();
     assert!(told.lock().unwrap().contains(&(5, 5)));
     let line = format!("topic: {topic}\tpartition: 0\toffsets: 0 to 5\tcount: 5");
-    assert!(shown.0.lock().unwrap().contains(&line), "{:?}", shown.0.lock().unwrap());
+    assert!(shown.all().contains(&line), "{:?}", shown.all());
 }
 
 #[test]
@@ -100,6 +92,23 @@ fn the_first_batch_and_each_partition_are_bounded() {
     assert_eq!(records(&test, &seen, 50), numbers(0..50));
     let sizes: Vec<_> = seen.batches().iter().map(Vec::len).filter(|len| *len > 0).collect();
     assert_eq!(sizes, [7, 11, 11, 11, 10]);
+}
+
+#[test]
+fn backpressure_takes_more_of_a_partition_that_is_further_behind() {
+    let config = config().set(keys::BACKPRESSURE_ENABLED, true).set(keys::BACKPRESSURE_INITIAL_RATE, 100);
+    let (kafka, test) = (Kafka::shared(), TestContext::with_config(config));
+    let (topic, producer) = (kafka.topic("behind", 2), producer(kafka, &[]));
+    for number in 0..400 {
+        send(&producer, &topic, i32::from(number % 4 != 0), "", Some(number.to_string().as_bytes()));
+    }
+    super::flush(&producer);
+    let stream = source(kafka, &topic).stream::<(), String>(test.ssc()).unwrap();
+    let seen = test.collect(&stream.map(|record| record.partition));
+    run_until(&test, || seen.batches().concat().len() == 400);
+    let first = seen.batches().into_iter().find(|batch| !batch.is_empty()).unwrap();
+    let of_first = |partition| first.iter().filter(|of| **of == partition).count();
+    assert_eq!([of_first(0), of_first(1)], [25, 75], "a batch of a second, of 100 records a second");
 }
 
 #[test]
