@@ -1,14 +1,23 @@
 #!/usr/bin/env bash
-# Runs one node of a real Kafka, broker and controller in one: node.sh FOLDER ID PORT VOTERS [KEY=VALUE...]
+# Runs one node of a real Kafka, broker and controller in one: node.sh FOLDER ID PORT VOTERS [KEY=VALUE...] [--OPTION=VALUE...]
 #
 # FOLDER keeps its data, settings and log; started again with the same arguments it goes on. PORT on 127.0.0.1 is for
 # clients. VOTERS are all nodes as "1@127.0.0.1:4001,2@127.0.0.1:4002", each with a port for the controllers. What
-# follows are further settings of the broker. It is ready once FOLDER/log has the line "Kafka Server started".
+# follows are further settings of the broker, and options of the tool that formats its storage; secured.port=PORT is a port
+# for users who show who they are, over TLS. It is ready once FOLDER/log has the line "Kafka Server started".
 # The jars are those that ci/kafka.sh fetched, or in KAFKA_JARS.
 set -euo pipefail
 
 folder=$1 id=$2 port=$3 voters=$4
 shift 4
+settings=() of_format=() secured=
+for given in "$@"; do
+    case $given in
+    --*) of_format+=("${given%%=*}" "${given#*=}") ;;
+    secured.port=*) secured=SECURED://127.0.0.1:${given#*=} ;;
+    *) settings+=("$given") ;;
+    esac
+done
 here=$(cd "$(dirname "$0")" && pwd)
 jars=${KAFKA_JARS:-${CARGO_TARGET_DIR:-$here/../../target}/kafka/jars}
 if ! jars=$(cd "$jars" 2>/dev/null && pwd); then
@@ -23,11 +32,11 @@ cat >"$folder/server.properties" <<SETTINGS
 process.roles=broker,controller
 node.id=$id
 controller.quorum.voters=$voters
-listeners=CLIENTS://127.0.0.1:$port,CONTROLLER://$controller
-advertised.listeners=CLIENTS://127.0.0.1:$port
+listeners=CLIENTS://127.0.0.1:$port,CONTROLLER://$controller${secured:+,$secured}
+advertised.listeners=CLIENTS://127.0.0.1:$port${secured:+,$secured}
 inter.broker.listener.name=CLIENTS
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_SSL
 log.dirs=$folder/data
 # Small and quick: nothing of it outlives a test.
 num.network.threads=2
@@ -46,7 +55,7 @@ controlled.shutdown.max.retries=1
 # A node that was killed comes back only once its last life is given up.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
-$(printf '%s\n' "$@")
+$(printf '%s\n' "${settings[@]}")
 SETTINGS
 
 # With the classes as ci/kafka.sh archived them a start takes half the time. KAFKA_ARCHIVE: where to archive them.
@@ -59,5 +68,6 @@ elif [ -e "$jars/../classes.jsa" ]; then
 fi
 exec >>"$folder/log" 2>&1
 [ -e "$folder/data/meta.properties" ] ||
-    java "${options[@]}" kafka.tools.StorageTool format --cluster-id dGlkZW1pbGwtLXRlc3RzLQ --config "$folder/server.properties"
+    java "${options[@]}" kafka.tools.StorageTool format --cluster-id dGlkZW1pbGwtLXRlc3RzLQ --config "$folder/server.properties" \
+        "${of_format[@]}"
 exec java "${options[@]}" kafka.Kafka "$folder/server.properties"

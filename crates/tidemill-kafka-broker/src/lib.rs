@@ -4,9 +4,11 @@
 
 mod node;
 mod records;
+mod secured;
 mod topics;
 
 pub use records::Record;
+pub use secured::Secured;
 
 use node::Node;
 use std::{
@@ -31,6 +33,7 @@ use std::{
 #[derive(Debug)]
 pub struct Kafka {
     bootstrap: String,
+    secured: Option<Secured>,
     nodes: Vec<Mutex<Node>>,
     folder: PathBuf,
     topics: AtomicU64,
@@ -53,20 +56,34 @@ impl Kafka {
     /// As [`start`](Self::start).
     #[must_use]
     pub fn with(nodes: usize, settings: &[(&str, &str)]) -> Self {
+        let settings = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        Self::with_arguments(nodes, settings, None)
+    }
+
+    /// Starts one node that listens on a second port for users who show who they are, over TLS: see [`Secured`].
+    ///
+    /// # Panics
+    /// As [`start`](Self::start), and if there is no `keytool`, which comes with Java.
+    #[must_use]
+    pub fn start_secured() -> Self {
+        let secured = Secured::new();
+        Self::with_arguments(1, secured.arguments(), Some(secured))
+    }
+
+    fn with_arguments(nodes: usize, further: Vec<String>, secured: Option<Secured>) -> Self {
         let folder = tempfile::tempdir().expect("there is room for temporary files").keep();
         let ports = node::free_ports(2 * nodes);
         let (clients, controllers) = ports.split_at(nodes);
         let voters: Vec<_> =
             controllers.iter().enumerate().map(|(index, port)| format!("{}@127.0.0.1:{port}", index + 1)).collect();
-        let settings: Vec<_> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let node = |(index, port): (usize, &u16)| {
             let id = index + 1;
             let arguments = [id.to_string(), port.to_string(), voters.join(",")];
-            Mutex::new(Node::new(folder.join(id.to_string()), arguments.into_iter().chain(settings.clone()).collect()))
+            Mutex::new(Node::new(folder.join(id.to_string()), arguments.into_iter().chain(further.clone()).collect()))
         };
         let nodes: Vec<_> = clients.iter().enumerate().map(node).collect();
         let bootstrap = clients.iter().map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",");
-        let kafka = Self { bootstrap, nodes, folder, topics: AtomicU64::new(0) };
+        let kafka = Self { bootstrap, secured, nodes, folder, topics: AtomicU64::new(0) };
         kafka.resume_all();
         kafka
     }
@@ -93,6 +110,15 @@ impl Kafka {
     #[must_use]
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The listener for users who show who they are.
+    ///
+    /// # Panics
+    /// If it was not [started](Self::start_secured) with one.
+    #[must_use]
+    pub fn secured(&self) -> &Secured {
+        self.secured.as_ref().expect("it was started with start_secured")
     }
 
     /// How many nodes there are, running or not.

@@ -12,10 +12,10 @@ use rdkafka::{
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tidemill::{Error, ErrorKind, Interrupt, Result};
+use tidemill::{Error, ErrorKind, Interrupt, Result, base::clock::Stopwatch};
 
 /// How long the end of a client is waited for; it goes on to end by itself after that.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,19 +29,37 @@ pub(crate) struct ClientLog {
     /// What the client is for: `direct stream of "clicks"`.
     purpose: Arc<str>,
     secrets: Arc<Secrets>,
-    /// What the client had to complain of last.
-    complaint: Arc<Mutex<Option<String>>>,
+    complaints: Arc<Mutex<Complaints>>,
+}
+
+/// What a client had to complain of.
+#[derive(Default)]
+struct Complaints {
+    last: Option<String>,
+    /// Why a broker does not let it in.
+    refusal: Option<String>,
 }
 
 impl ClientLog {
     pub(crate) fn new(settings: &KafkaSettings, purpose: impl Into<Arc<str>>) -> Self {
-        Self { purpose: purpose.into(), secrets: Arc::new(settings.secrets()), complaint: Arc::default() }
+        Self { purpose: purpose.into(), secrets: Arc::new(settings.secrets()), complaints: Arc::default() }
     }
 
     /// What the client had to complain of last, as the end of a message: why nothing comes, if it knows.
     pub(crate) fn complaint(&self) -> String {
-        let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        complaint.as_ref().map(|complaint| format!("; its client said last: {complaint}")).unwrap_or_default()
+        self.complaints().last.as_ref().map(|last| format!("; its client said last: {last}")).unwrap_or_default()
+    }
+
+    /// What a call that got no answer means where a broker does not let the client in: no patience will help then.
+    pub(crate) fn explained(&self, error: Error) -> Error {
+        match &self.complaints().refusal {
+            Some(refusal) if error.kind() == ErrorKind::Unavailable => Error::invalid(format!("{error}: {refusal}")),
+            _ => error,
+        }
+    }
+
+    fn complaints(&self) -> MutexGuard<'_, Complaints> {
+        self.complaints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,7 +84,12 @@ impl ClientContext for ClientLog {
             return;
         }
         let (purpose, reason) = (&*self.purpose, &*self.secrets.removed_from(reason));
-        *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        let mut complaints = self.complaints();
+        complaints.last = Some(reason.to_owned());
+        if let Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) = error.rdkafka_error_code() {
+            complaints.refusal = Some(reason.to_owned());
+        }
+        drop(complaints);
         // A broker that is away is tried again many times a second; whoever waits for it says so.
         if kind_of(&error) == ErrorKind::Unavailable {
             tracing::debug!(purpose, code = ?error.rdkafka_error_code(), reason, "a Kafka client has trouble");
@@ -211,6 +234,13 @@ fn kind_of_code(code: RDKafkaErrorCode) -> ErrorKind {
         | Code::UnsupportedCompressionType => ErrorKind::Data,
         _ => ErrorKind::Unavailable,
     }
+}
+
+/// Listens to a consumer that no record can come to: its errors, its log, and what became of commits. Without any time to
+/// listen in it gets to say one thing.
+pub(crate) fn hear(consumer: &BaseConsumer<impl ConsumerContext>, time: Duration) {
+    let since = Stopwatch::start();
+    while consumer.poll(time.saturating_sub(since.elapsed())).is_some() {}
 }
 
 /// Ends a client, and waits for that no longer than for a few seconds.

@@ -63,8 +63,7 @@ impl Cluster {
 
     /// Handles what the client has to say: its log, and what became of commits.
     pub(super) fn serve(&self, wait: Duration) {
-        // What can come here are events, and errors that were logged.
-        drop(self.consumer().poll(wait));
+        client::hear(self.consumer(), wait);
     }
 
     /// What was learnt from the log.

@@ -38,7 +38,7 @@ const VERSION: u8 = 1;
 const RANGES_KEPT: usize = 100;
 
 /// How long a start waits for the cluster; then the program begins without.
-const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_PATIENCE: Duration = Duration::from_secs(12);
 
 /// How long the end of the thread that asks is waited for.
 const END_PATIENCE: Duration = Duration::from_secs(15);

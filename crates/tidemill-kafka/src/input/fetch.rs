@@ -218,8 +218,8 @@ impl Fetcher {
 
     /// Handles what the consumer has to say.
     pub(super) fn serve(&self) {
-        // Records come by the queues of their partitions; what can come here was logged.
-        drop(self.consumer.poll(Duration::ZERO));
+        // Records come by the queues of their partitions.
+        client::hear(&self.consumer, Duration::ZERO);
     }
 
     pub(super) fn error(&self, attempted: impl std::fmt::Display, error: &KafkaError) -> Error {

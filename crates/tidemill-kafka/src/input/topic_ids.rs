@@ -17,6 +17,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
 };
+use tidemill::Error;
 
 /// The ids of topics by their names.
 pub(super) type TopicIds = BTreeMap<String, String>;
@@ -47,6 +48,10 @@ impl WatchLog {
 
     pub(super) fn complaint(&self) -> String {
         self.log.complaint()
+    }
+
+    pub(super) fn explained(&self, error: Error) -> Error {
+        self.log.explained(error)
     }
 
     /// The ids that are known.

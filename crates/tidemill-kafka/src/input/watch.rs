@@ -138,14 +138,19 @@ impl Watch {
                 cluster.commit(&commit);
             }
             let due = since_refresh.is_none_or(|since| since.elapsed() >= self.refresh_interval);
-            if due || asked.is_some() {
-                let outcome = if due { self.refresh(&mut cluster) } else { self.ask_for_ends(&cluster) };
-                if outcome.is_ok() && due {
-                    since_refresh = Some(Stopwatch::start());
-                }
+            let outcome = match (due, asked) {
+                (true, _) => Some(self.refresh(&mut cluster)),
+                (false, Some(_)) => Some(self.ask_for_ends(&cluster)),
+                (false, None) => None,
+            };
+            if due && matches!(outcome, Some(Ok(()))) {
+                since_refresh = Some(Stopwatch::start());
+            }
+            // What the client has to say of it comes before what is made of it.
+            cluster.serve(Duration::from_millis(1));
+            if let Some(outcome) = outcome {
                 self.answered(&cluster, asked, outcome);
             }
-            cluster.serve(Duration::from_millis(1));
         }
         self.finish(&cluster);
     }
@@ -301,6 +306,8 @@ impl Watch {
     /// Takes note of what came of a question.
     fn answered(&self, cluster: &Cluster, asked: Option<u64>, outcome: Result<()>) {
         let mut known = self.known();
+        // Who is not let in when the program starts has to change something; who was may wait.
+        let outcome = if known.refreshed { outcome } else { outcome.map_err(|error| cluster.log().explained(error)) };
         match outcome {
             Ok(()) => {
                 if let Some(asked) = asked {

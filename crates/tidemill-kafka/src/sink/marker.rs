@@ -6,7 +6,10 @@
 //! and which start of the program wrote it.
 
 use super::call::Call;
-use crate::{client::ClientLog, settings::KafkaSettings};
+use crate::{
+    client::{self, ClientLog},
+    settings::KafkaSettings,
+};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
@@ -17,6 +20,12 @@ use tidemill::{Error, ErrorKind, Interrupt, Result, Time, base::clock::Stopwatch
 
 /// How long a mark that could not be read is left alone.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// How long the client is listened to after that.
+const HEARING: Duration = Duration::from_millis(10);
+
+/// How long one attempt to read it may take, before the client is asked whether it is let in at all.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What the last transaction of a process left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +70,7 @@ pub(super) struct MarkerGroup {
     settings: KafkaSettings,
     topic: String,
     group: String,
+    log: ClientLog,
     consumer: Arc<BaseConsumer<ClientLog>>,
 }
 
@@ -83,19 +93,20 @@ impl MarkerGroup {
         group: String,
         log: ClientLog,
     ) -> Result<Self> {
-        let consumer = settings.consumer(&group, &[("isolation.level", isolation)], log)?;
-        Ok(Self { settings: settings.clone(), topic: topic.to_owned(), group, consumer: Arc::new(consumer) })
+        let consumer = Arc::new(settings.consumer(&group, &[("isolation.level", isolation)], log.clone())?);
+        Ok(Self { settings: settings.clone(), topic: topic.to_owned(), group, log, consumer })
     }
 
     /// What is there, once every transaction that could change it is decided.
     ///
     /// # Errors
-    /// Unavailable, if the cluster does not tell for as long as a call may take; Data, if it is no mark.
+    /// Unavailable, if the cluster does not tell for as long as a call may take; Invalid, if it does not let the client in;
+    /// Data, if it is no mark.
     pub(super) fn read(&self) -> Result<Option<Marker>> {
         let (since, timeout) = (Stopwatch::start(), self.settings.timeout());
         loop {
             let left = timeout.saturating_sub(since.elapsed());
-            match self.try_read(left) {
+            match self.try_read(left.min(LOOK)) {
                 // A group that is used for the first time, or whose broker has just come back, needs a moment.
                 Err(error) if error.kind() == ErrorKind::Unavailable && !left.is_zero() => {
                     Interrupt::new().wait_timeout(AGAIN_AFTER.min(left));
@@ -116,7 +127,9 @@ impl MarkerGroup {
         let mut asked = TopicPartitionList::new();
         asked.add_partition(&self.topic, 0);
         let consumer = self.consumer.clone();
-        let list = Call::new(&self.settings, &attempted).run(move || consumer.committed_offsets(asked, timeout))?;
+        let asked = Call::new(&self.settings, &attempted).run(move || consumer.committed_offsets(asked, timeout));
+        client::hear(&self.consumer, HEARING);
+        let list = asked.map_err(|error| self.log.explained(error))?;
         let elements = list.elements();
         let Some(found) = elements.first() else { return Ok(None) };
         found.error().map_err(|error| self.settings.error(&attempted, &error))?;

@@ -5,4 +5,5 @@
 mod examples;
 mod input;
 mod killing;
+mod secured;
 mod sink;
