@@ -49,6 +49,8 @@ pub struct InputMemory<'a> {
     pub(crate) picked: &'a [(Time, Slice)],
     /// Of these batches, those that are not done and run again.
     pub(crate) again: &'a BTreeSet<Time>,
+    /// The start that the run began with: what an earlier one stored is another run's.
+    pub(crate) first_epoch: u64,
 }
 
 impl<'a> InputMemory<'a> {
