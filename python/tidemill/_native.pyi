@@ -299,7 +299,9 @@ def sum_words(
 def counted_seconds() -> float:
     """How many seconds of this thread's processor time `sum_words` spent on records, not on Python's objects."""
 
-def by_partition(pairs: Iterable[tuple[Any, Any]], partitions: int) -> list[tuple[int, _Block]]:
+def by_partition(
+    pairs: Iterable[Any], partitions: int, may_have_more: bool = False
+) -> list[tuple[int, _Block]]:
     """Pairs sorted out by `portable_hash(key) % partitions`; only partitions that got some."""
 
 def set_log_level(level: str) -> None:
