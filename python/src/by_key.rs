@@ -5,7 +5,7 @@ use crate::{
     sums::{Sums, with_plain_pair},
 };
 use pyo3::{
-    exceptions::PyValueError,
+    exceptions::{PyTypeError, PyValueError},
     prelude::*,
     types::{PyDict, PyList, PyString, PyTuple},
 };
@@ -54,7 +54,11 @@ fn parts<'py>(pair: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'p
     {
         return Ok((tuple.get_item(0)?, tuple.get_item(1)?));
     }
-    let mut parts = pair.try_iter()?;
+    let unpacked = pair.try_iter().map_err(|_| {
+        let kind = pair.get_type().name().map(|name| name.to_string()).unwrap_or_default();
+        PyTypeError::new_err(format!("cannot unpack non-iterable {kind} object"))
+    });
+    let mut parts = unpacked?;
     let too_few = |got| PyValueError::new_err(format!("not enough values to unpack (expected 2, got {got})"));
     let key = parts.next().ok_or_else(|| too_few(0))??;
     let value = parts.next().ok_or_else(|| too_few(1))??;
@@ -100,19 +104,35 @@ pub(crate) fn combine_pairs<'py>(
     sums.map_or(Ok(combined), |sums| sums.into_dict(py))
 }
 
-/// Pairs sorted out by the partition of their keys.
+/// A record as a pair: itself if it is one, else what its two parts make, or its first two if it may have more.
+fn as_pair<'py>(record: Bound<'py, PyAny>, may_have_more: bool) -> PyResult<Bound<'py, PyTuple>> {
+    match record.cast_into_exact::<PyTuple>() {
+        Ok(pair) if pair.len() == 2 => Ok(pair),
+        Ok(tuple) => made_pair(tuple.as_any(), may_have_more),
+        Err(error) => made_pair(&error.into_inner(), may_have_more),
+    }
+}
+
+fn made_pair<'py>(record: &Bound<'py, PyAny>, may_have_more: bool) -> PyResult<Bound<'py, PyTuple>> {
+    let (key, value) = if may_have_more { (record.get_item(0)?, record.get_item(1)?) } else { parts(record)? };
+    PyTuple::new(record.py(), [key, value])
+}
+
+/// Pairs sorted out by the partition of their keys; made of the first two parts of each record if it may have more.
 #[pyfunction]
+#[pyo3(signature = (pairs, partitions, may_have_more=false))]
 pub(crate) fn by_partition<'py>(
     py: Python<'py>,
     pairs: &Bound<'py, PyAny>,
     partitions: usize,
+    may_have_more: bool,
 ) -> PyResult<Vec<(usize, Bound<'py, PyList>)>> {
     let mut lists: Vec<Option<Bound<'py, PyList>>> = vec![None; partitions.max(1)];
-    for pair in pairs.try_iter()? {
-        let pair = pair?;
+    for record in pairs.try_iter()? {
+        let pair = as_pair(record?, may_have_more)?;
         let partition = match partitions {
             0 | 1 => 0,
-            _ => partition_of(portable_hash(&parts(&pair)?.0)?, partitions),
+            _ => partition_of(portable_hash(&pair.get_item(0)?)?, partitions),
         };
         lists[partition].get_or_insert_with(|| PyList::empty(py)).append(pair)?;
     }

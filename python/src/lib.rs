@@ -21,7 +21,7 @@ mod streaming;
 mod sums;
 mod value;
 
-use pyo3::prelude::*;
+use pyo3::{exceptions::PyImportError, ffi, prelude::*};
 
 /// Runs `tidemill` with these arguments; the exit code.
 #[pyfunction]
@@ -30,8 +30,20 @@ fn cli(py: Python<'_>, arguments: Vec<String>) -> u8 {
     py.detach(|| tidemill_cli::run(arguments.map(Into::into)))
 }
 
+/// Whether this is the interpreter that the process began with.
+fn is_main_interpreter(_py: Python<'_>) -> bool {
+    // SAFETY: this thread is attached to an interpreter, so there is a current one, which is only looked at.
+    unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) == 0 }
+}
+
+/// Runs once in each interpreter that imports the module.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    if !is_main_interpreter(module.py()) {
+        return Err(PyImportError::new_err(
+            "tidemill runs in the main interpreter of a process only, and this is a subinterpreter; start another process",
+        ));
+    }
     log::begin();
     module.add_class::<context::Context>()?;
     module.add_class::<rdd::Rdd>()?;

@@ -3,7 +3,7 @@
 use crate::{
     block::{Block, of_bytes, of_lines},
     context::Context,
-    error::{declared, detached, in_task, raised},
+    error::{declared, detached, in_task, interpreted, raised},
     kafka::{self, KafkaStream},
     listener,
     rdd::Rdd,
@@ -86,6 +86,15 @@ impl StreamingContext {
 
     fn checkpoint(&self, py: Python<'_>, url: &str) -> PyResult<()> {
         detached(py, || self.0.checkpoint(url))
+    }
+
+    fn leave_behind(&self, py: Python<'_>, start: u64) -> PyResult<()> {
+        detached(py, || self.0.leave_behind(start))
+    }
+
+    fn before_start(&self, py: Python<'_>, call: Py<PyAny>) -> PyResult<()> {
+        let tell = move |last: u64| interpreted(|py| call.bind(py).call1((last,)).map(drop));
+        detached(py, || self.0.before_start(tell))
     }
 
     fn remember(&self, py: Python<'_>, ms: u64) -> PyResult<()> {

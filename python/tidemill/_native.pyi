@@ -146,6 +146,11 @@ class StreamingContext:
     @property
     def completed_batches(self) -> int: ...
     def checkpoint(self, url: str) -> None: ...
+    def leave_behind(self, start: int) -> None:
+        """Begins afresh if the checkpoint is of a run that began with this start of its or an earlier one."""
+    def before_start(self, call: Callable[[int], None]) -> None:
+        """`call(last)` is called when the checkpoint is taken and before the start is logged; `last` is the last start that
+        it knows, 0 if none. What it raises `start` raises."""
     def remember(self, ms: int) -> None: ...
     def guarantees(self) -> list[str]: ...
     def socket_text_stream(self, host: str, port: int) -> DStream: ...
@@ -294,7 +299,9 @@ def sum_words(
 def counted_seconds() -> float:
     """How many seconds of this thread's processor time `sum_words` spent on records, not on Python's objects."""
 
-def by_partition(pairs: Iterable[tuple[Any, Any]], partitions: int) -> list[tuple[int, _Block]]:
+def by_partition(
+    pairs: Iterable[Any], partitions: int, may_have_more: bool = False
+) -> list[tuple[int, _Block]]:
     """Pairs sorted out by `portable_hash(key) % partitions`; only partitions that got some."""
 
 def set_log_level(level: str) -> None:

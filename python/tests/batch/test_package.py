@@ -230,3 +230,17 @@ def test_errors() -> None:
     error = errors.PySparkTypeError("no", error_class="NOT_THAT", message_parameters={"a": "b"})
     assert isinstance(error, TypeError) and str(error) == "[NOT_THAT] no"
     assert error.getMessageParameters() == {"a": "b"}
+
+
+IN_A_SUBINTERPRETER = """
+import _xxsubinterpreters as interpreters
+import tidemill._native
+program = 'try:\\n import tidemill._native\\nexcept ImportError as error:\\n print(error, flush=True)'
+interpreters.run_string(interpreters.create(isolated=False), program)
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="subinterpreters have another module there")
+def test_a_subinterpreter_is_refused() -> None:
+    done = python(IN_A_SUBINTERPRETER)
+    assert "runs in the main interpreter of a process only" in done.stdout, done.stderr

@@ -65,9 +65,9 @@ TABLE: list[tuple[str, Callable[[RDD[Any]], Any], Parts, Any]] = [
     ("histogram of texts", lambda r: r.histogram(("a", "b", "c")), [["ab", "ac", "b", "bd", "ef"]], (("a", "b", "c"), [2, 2])),
     ("histogram of one value", lambda r: r.histogram(3), [[1, 1]], ([1, 1], [2])),
     ("histogram without what is missing", lambda r: r.histogram(1), [[None, 1.0, NAN, 3.0]], ([1.0, 3.0], [2])),
-    ("countApprox", lambda r: r.countApprox(10), [[1], [2]], 2),
-    ("sumApprox", lambda r: r.sumApprox(10), [[1], [2]], 3.0),
-    ("meanApprox", lambda r: r.meanApprox(10), [[1], [3]], 2.0),
+    ("countApprox", lambda r: r.countApprox(60_000), [[1], [2]], 2),
+    ("sumApprox", lambda r: r.sumApprox(60_000), [[1], [2]], 3.0),
+    ("meanApprox", lambda r: r.meanApprox(60_000), [[1], [3]], 2.0),
     ("countApproxDistinct of few", lambda r: r.countApproxDistinct(), [[1, 2, 2], [1, 3]], 3),
     ("takeSample of all", lambda r: sorted(r.takeSample(False, 9, 1)), [[1, 2], [3]], [1, 2, 3]),
     ("takeSample size", lambda r: len(r.takeSample(True, 9, 1)), [[1, 2], [3]], 9),
@@ -171,8 +171,8 @@ def test_approximate_count_of_many(sc: SparkContext) -> None:
 
 
 def test_bounded_float(sc: SparkContext) -> None:
-    figure = sc.range(4).sumApprox(100, 0.9)
-    assert (figure.low, figure.high, figure.confidence) == (6.0, 6.0, 0.9)
+    figure = sc.range(4).sumApprox(60_000, 0.9)
+    assert (figure.low, figure.high, figure.confidence) == (6.0, 6.0, 1.0)
 
 
 def test_counter_of_statistics() -> None:

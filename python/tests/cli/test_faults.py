@@ -160,7 +160,7 @@ if child == 0:
 begun = time.monotonic()
 code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 # One write: a batch may print at the same time.
-sys.stdout.write(f"the child ended with {code}, {'soon' if time.monotonic() - begun < 10 else 'late'}\n")
+sys.stdout.write(f"the child ended with {code}, {'soon' if time.monotonic() - begun < 10 else 'late'}\\n")
 ssc.stop(stopGraceFully=True)
 """
 

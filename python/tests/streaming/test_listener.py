@@ -1,13 +1,17 @@
 """What a listener hears of a running program."""
 
 import inspect
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tidemill.pyspark.streaming import StreamingListener
+from tidemill.pyspark.streaming.receiver import ReceiverStore
 from tidemill.pytest_plugin import StreamTest
+
+PATIENCE_S = 30.0
 
 
 class Recorder(StreamingListener):
@@ -39,6 +43,12 @@ def test_the_events_of_a_batch(stream: StreamTest) -> None:
     submitted = events["onBatchSubmitted"].batchInfo()
     assert submitted.batchTime().milliseconds() == 1000
     assert (submitted.processingStartTime(), submitted.totalDelay()) == (-1, -1)
+    for event in ("onBatchSubmitted", "onBatchStarted"):
+        waiting = events[event].batchInfo().outputOperationInfos()
+        assert [(id, info.startTime(), info.endTime()) for id, info in waiting.items()] == [(0, -1, -1), (1, -1, -1)]
+        assert waiting[0].description() == f"foreachRDD at {__file__}:{declared}"
+    # What a queue gives is not reported.
+    assert submitted.streamIdToInputInfo() == {} and submitted.numRecords() == 0
     completed = events["onBatchCompleted"].batchInfo()
     assert completed.totalDelay() == completed.schedulingDelay() + completed.processingDelay() >= 0
     outputs = completed.outputOperationInfos()
@@ -46,6 +56,33 @@ def test_the_events_of_a_batch(stream: StreamTest) -> None:
     assert outputs[0].failureReason() is None and outputs[0].endTime() >= outputs[0].startTime() >= 0
     assert outputs[0].batchTime().milliseconds() == 1000
     assert outputs[0].description() == f"foreachRDD at {__file__}:{declared}"
+
+
+@pytest.mark.stream(conf={"spark.streaming.receiverRestartDelay": "10"})
+def test_why_a_receiver_was_stopped(stream: StreamTest) -> None:
+    stopped: list[Any] = []
+    has_failed, runs_again = threading.Event(), threading.Event()
+
+    class Stopped(StreamingListener):
+        def onReceiverStopped(self, event: Any) -> None:
+            stopped.append(event.receiverInfo())
+            has_failed.set()
+
+    def receive(store: ReceiverStore) -> None:
+        if not has_failed.is_set():
+            raise OSError("the server is gone")
+        runs_again.set()
+        store.wait(PATIENCE_S)
+
+    stream.ssc.addStreamingListener(Stopped())
+    stream.ssc.receiverStream(receive).pprint()
+    stream.tick()
+    assert runs_again.wait(PATIENCE_S)
+    stream.ssc.stop(stopSparkContext=False)
+    failed, ended = stopped
+    assert "Restarting receiver with delay" in failed.lastErrorMessage() and "gone" in failed.lastErrorMessage()
+    assert "OSError" in failed.lastError() and failed.lastErrorTime() >= 0
+    assert (ended.lastErrorMessage(), ended.lastError(), ended.lastErrorTime()) == ("Stopped by driver", "", -1)
 
 
 def test_a_failed_output(stream: StreamTest) -> None:

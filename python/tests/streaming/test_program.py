@@ -17,11 +17,11 @@ FIXTURE = Path(__file__).parent / "fixtures" / "v1" / "python-program"
 
 def recovered(test: StreamTest, path: Path) -> StreamingContext:
     """The context that its program is rebuilt as."""
-    data = program.Program.decode(program.prepare(test.ssc))
+    prepared = program.prepare(test.ssc)
     path.mkdir(mode=0o700)
-    program.publish(program.write(path, data.encode()))
+    program.store(path, prepared)
     read = program.read(str(path))
-    assert read == data
+    assert read == prepared
     return StreamingContext._recover(str(path), read)
 
 
@@ -97,14 +97,14 @@ def test_another_version_of_python(stream: StreamTest, tmp_path: Path, monkeypat
     data = program.prepare(stream.ssc)
     monkeypatch.undo()
     with pytest.raises(program.UnreadableProgram, match="its functions are of Python 3.9"):
-        program.Program.decode(data).steps("checkpoint", stream.sc, stream.ssc)
+        data.steps("checkpoint", stream.sc, stream.ssc)
 
 
 def test_secrets_are_not_stored(stream: StreamTest) -> None:
     stream.ssc.textFileStream(".").pprint()
     stream.sc.getConf()  # a copy
     stream.sc._conf.set("spark.my.password", "hush").set("spark.my.name", "said")
-    data = program.prepare(stream.ssc)
+    data = program.prepare(stream.ssc).encode()
     assert b"hush" not in data and b"said" in data and b"spark.app.id" not in data
 
 

@@ -1,5 +1,6 @@
 """Programs that are killed and started again, in processes of their own."""
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -145,6 +146,91 @@ def test_a_damaged_program_is_refused(tmp_path: Path, at: int) -> None:
         assert process.ended() == 1
         assert "Failed to read checkpoint from directory checkpoint" in process.stderr
         assert "tidemill.python.setupAgain=true" in process.stderr
+
+
+PLAIN = """
+from pyspark import SparkContext
+from pyspark.streaming import StreamingContext
+
+def say(time, rdd):
+    print("counts", {version}, sorted(rdd.collect()), flush=True)
+
+ssc = StreamingContext(SparkContext("local[2]", "counts"), 0.1)
+ssc.checkpoint("checkpoint")
+words = ssc.textFileStream("in").flatMap(str.split).map(lambda word: (word, {value}))
+words.updateStateByKey(lambda new, old: {update}).foreachRDD(say)
+ssc.start()
+ssc.awaitTermination()
+"""
+LEFT_BEHIND = (
+    "tidemill: checkpoint holds a checkpoint of an earlier run, which a program without getOrCreate does not go on with"
+)
+
+
+def plain(folder: Path, version: int, value: str = "1", update: str = "sum(new) + (old or 0)") -> Path:
+    (folder / "in").mkdir(exist_ok=True)
+    path = folder / f"plain-{version}.py"
+    path.write_text(PLAIN.format(version=version, value=value, update=update))
+    return path
+
+
+def left_running(folder: Path, program: Path, name: str, line: str) -> str:
+    """Runs a program until it says a line of a file's words, and kills it; its stderr."""
+    with Process(["run", program], folder) as process:
+        process.until("[]")
+        put(folder, name, "a b a\n")
+        process.until(line)
+        process.send(signal.SIGKILL)
+        process.ended()
+        return process.stderr
+
+
+def test_a_program_without_get_or_create_begins_afresh(tmp_path: Path) -> None:
+    program = plain(tmp_path, 1)
+    assert LEFT_BEHIND not in left_running(tmp_path, program, "first", "counts 1 [('a', 2), ('b', 1)]")
+    assert LEFT_BEHIND in left_running(tmp_path, program, "second", "counts 1 [('a', 2), ('b', 1)]")
+    # Another one, with other states under the same id.
+    other = plain(tmp_path, 2, value="'x'", update="''.join([old or '', *new])")
+    assert LEFT_BEHIND in left_running(tmp_path, other, "third", "counts 2 [('a', 'xx'), ('b', 'x')]")
+    # What is recovered is the last one, with its state; the setup function is another program's.
+    with Process(["run", write(tmp_path)], tmp_path) as process:
+        process.until("counts 2 [('a', 'xx'), ('b', 'x')]")
+        put(tmp_path, "fourth", "b\n")
+        process.until("counts 2 [('a', 'xx'), ('b', 'xx')]")
+        assert "setup" not in process.stdout and LEFT_BEHIND not in process.stderr
+
+
+@pytest.mark.parametrize("setting", ["tidemill.checkpoint.afresh=false", "tidemill.python.setupAgain=true"])
+def test_a_program_without_get_or_create_goes_on_if_so_configured(tmp_path: Path, setting: str) -> None:
+    program = plain(tmp_path, 1)
+    left_running(tmp_path, program, "first", "counts 1 [('a', 2), ('b', 1)]")
+    with Process(["run", "--conf", setting, program], tmp_path) as process:
+        process.until("counts 1 [('a', 2), ('b', 1)]")
+        assert "goes on from what checkpoint remembers" in process.stderr
+
+
+def test_a_program_that_dies_as_it_begins_afresh_is_recovered_without_what_was_before(tmp_path: Path) -> None:
+    left_running(tmp_path, plain(tmp_path, 1), "first", "counts 1 [('a', 2), ('b', 1)]")
+    saved = tmp_path / "saved"
+    shutil.copytree(tmp_path / "checkpoint", saved)
+    steps, other = tmp_path / "steps", plain(tmp_path, 2)
+    with Process(["run", other], tmp_path, {"TIDEMILL_CRASH_LOG": str(steps)}) as process:
+        process.until("counts 2 []")
+    names = steps.read_text().splitlines()
+    at = next((number for number, name in enumerate(names, 1) if name.endswith("before a start is logged")), None)
+    if at is None:
+        pytest.skip("a build without the steps to crash at")
+    shutil.rmtree(tmp_path / "checkpoint")
+    saved.rename(tmp_path / "checkpoint")
+    with Process(["run", other], tmp_path, {"TIDEMILL_CRASH_AT": str(at)}) as process:
+        assert process.ended() == -signal.SIGABRT
+    with Process(["run", write(tmp_path)], tmp_path) as process:
+        process.until("counts 2 []")
+        put(tmp_path, "second", "a b\n")
+        process.until("counts 2 [('a', 1), ('b', 1)]")
+    with Process(["run", write(tmp_path)], tmp_path) as process:
+        process.until("counts 2 [('a', 1), ('b', 1)]")
+        assert "setup" not in process.stdout
 
 
 def test_what_changed_in_a_program_is_told_of_two_checkpoints(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tidemill.pyspark._ops import Block, Step, Steps
 from tidemill.pyspark.storagelevel import StorageLevel
 
 if TYPE_CHECKING:
+    from tidemill.pyspark._cancel import Cancellation
     from tidemill.pyspark._partitioner import Partitioner
     from tidemill.pyspark.context import SparkContext
     from tidemill.pyspark.rdd import RDD
@@ -204,14 +205,23 @@ class Dataset(Generic[T_co]):
         """`function(blocks)` of every partition: one job."""
         return self._job(_task.FinishBlocks(function), function, None)
 
-    def _job(self, finish: Callable[..., Any], function: Any, partitions: Sequence[int] | None) -> list[Any]:
+    def _job(
+        self,
+        finish: Callable[..., Any],
+        function: Any,
+        partitions: Sequence[int] | None,
+        note: Callable[[int, Any], object] | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> list[Any]:
+        """The results of a job; `note(split, result)` is told each when it is there."""
         self.ctx._assert_on_driver()
         _captures.check(function)
         native, plan = self._reading()
         command = self._command(finish, plan)
         try:
-            with self.ctx._job(command):
-                results = native.run(functools.partial(_workers.run_for_result, command), partitions, command.name)
+            with self.ctx._job(command, cancellation):
+                run = functools.partial(_workers.run_for_result, command, note)
+                results = native.run(run, partitions, command.name)
         finally:
             _barrier.close(command.stage)
         self._note_computed()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 
 WORKERS = "tidemill.python.workers"
 SETUP_AGAIN = "tidemill.python.setupAgain"
+# The engine's: whether a start leaves behind what its checkpoint remembers. Here that depends on how the context is made.
+AFRESH = "tidemill.checkpoint.afresh"
 BATCH_DURATION = "tidemill.streaming.batchDuration"
 # All keys that begin so are of the front.
 PREFIXES = ("tidemill.python.", "tidemill.streaming.")

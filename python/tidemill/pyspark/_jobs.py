@@ -45,10 +45,10 @@ class Jobs:
         return next(self._rdd_ids)
 
     @contextmanager
-    def _job(self, command: Command) -> Iterator[None]:
+    def _job(self, command: Command, cancellation: Cancellation | None = None) -> Iterator[None]:
         """Notes that a job runs, and how it ended. Raises SparkRuntimeException if it was cancelled."""
         job, group = next(self._job_ids), self._properties.of_thread.get(GROUP)
-        stages, cancellation = [command.stage], Cancellation(dict(self._properties.of_thread))
+        stages, cancellation = [command.stage], cancellation or Cancellation(dict(self._properties.of_thread))
         taskcontext._set_properties(self._properties.of_thread)
         self._note(job, group, SparkJobInfo(job, stages, "RUNNING"))
         self._active_jobs[job] = cancellation

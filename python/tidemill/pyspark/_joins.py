@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tidemill.pyspark import _ops
 from tidemill.pyspark._dataset import Dataset
 from tidemill.pyspark._ops import Block, Step
-from tidemill.pyspark._pairs import grouped
-from tidemill.pyspark._partitioner import Partitioner, portable_hash
+from tidemill.pyspark._pairs import grouped, placed
+from tidemill.pyspark._partitioner import Partitioner, Route, portable_hash
 from tidemill.pyspark.resultiterable import ResultIterable
 
 if TYPE_CHECKING:
@@ -183,9 +183,10 @@ class Joins(Dataset[T_co]):
         if len(rdds) == 2:
             return self._as_rdd().cogroup(other)
         partitions = _default_partitions(rdds)
-        placed = [rdd.partitionBy(partitions) for rdd in rdds]
+        route = Route(partitions, may_have_more=True)
         tagged: list[RDD[Any]] = [
-            rdd._then(Step("groupWith", _ops.lift_partition, Tag(number)), True) for number, rdd in enumerate(placed)
+            placed(rdd, route)._then(Step("groupWith", _ops.lift_partition, Tag(number)), True)
+            for number, rdd in enumerate(rdds)
         ]
         united = tagged[0]
         for rdd in tagged[1:]:
@@ -245,6 +246,8 @@ def _together(
     """What `finish(split, left, right)` makes of the pairs of both, brought to the same partitions."""
     ours, theirs = left._as_rdd(), right._as_rdd()
     width = _default_partitions([ours, theirs]) if partitions is None else partitions
-    made = ours.partitionBy(width)._zipped(theirs.partitionBy(width), finish, label)
+    # Of records with more than two parts the first two count, as in PySpark.
+    route = Route(width, may_have_more=True)
+    made = placed(ours, route)._zipped(placed(theirs, route), finish, label)
     made.partitioner = Partitioner(width, portable_hash)
     return made

@@ -9,6 +9,7 @@ from functools import reduce
 from math import ceil, isinf, isnan, log, log2
 from typing import Any, TypeVar
 
+from tidemill.pyspark._approximate import BoundedFloat, approximate_mean, approximate_sum, counted_within
 from tidemill.pyspark._dataset import Dataset
 from tidemill.pyspark._partitioner import portable_hash
 from tidemill.pyspark.statcounter import StatCounter
@@ -17,30 +18,24 @@ T_co = TypeVar("T_co", covariant=True)
 S = TypeVar("S", bound=float)
 
 
-class BoundedFloat(float):
-    """A figure with the bounds that it is surely in.
-
-    >>> figure = BoundedFloat(3.0, 0.95, 2.5, 3.5)
-    >>> figure + 1, figure.low
-    (4.0, 2.5)
-    """
-
-    confidence: float
-    low: float
-    high: float
-
-    def __new__(cls, mean: float, confidence: float, low: float, high: float) -> BoundedFloat:
-        made = super().__new__(cls, mean)
-        made.confidence, made.low, made.high = confidence, low, high
-        return made
-
-
 def _sum(split: int, records: Any) -> Any:
     return sum(records)
 
 
 def _stats(split: int, records: Any) -> StatCounter:
     return StatCounter(records)
+
+
+def _float_sum(split: int, records: Any) -> StatCounter:
+    return StatCounter([float(sum(records))])
+
+
+def _float_count(split: int, records: Any) -> StatCounter:
+    return StatCounter([float(sum(1 for _ in records))])
+
+
+def _float_stats(split: int, records: Any) -> StatCounter:
+    return StatCounter(map(float, records))
 
 
 def _is_missing(value: Any) -> bool:
@@ -242,36 +237,38 @@ class Numeric(Dataset[T_co]):
         return _histogram(self, buckets, _common_width(buckets))
 
     def sumApprox(self: Dataset[Any], timeout: int, confidence: float = 0.95) -> BoundedFloat:
-        """The sum, computed to the end however long it takes: the bounds are the sum itself.
+        """The sum; after `timeout` milliseconds what it probably is, going by the partitions that are done, with the bounds
+        that it is in with this confidence. The job is cancelled then.
 
         >>> from tidemill.pyspark import SparkContext
         >>> with SparkContext("local[1]", "doc") as sc:
-        ...     sc.range(10).sumApprox(1000).high
-        45.0
+        ...     figure = sc.range(10).sumApprox(60_000)
+        ...     figure, figure.confidence
+        (45.0, 1.0)
         """
-        total = float(self._as_rdd().sum())
-        return BoundedFloat(total, confidence, total, total)
+        return approximate_sum(counted_within(self, _float_sum, timeout), confidence)
 
     def meanApprox(self: Dataset[Any], timeout: int, confidence: float = 0.95) -> BoundedFloat:
-        """The mean, computed to the end however long it takes: the bounds are the mean itself.
+        """The mean; after `timeout` milliseconds that of the partitions that are done, with the bounds that the mean of
+        all is in with this confidence. The job is cancelled then.
 
         >>> from tidemill.pyspark import SparkContext
         >>> with SparkContext("local[1]", "doc") as sc:
-        ...     sc.range(11).meanApprox(1000)
+        ...     sc.range(11).meanApprox(60_000)
         5.0
         """
-        mean = self._as_rdd().mean()
-        return BoundedFloat(mean, confidence, mean, mean)
+        return approximate_mean(counted_within(self, _float_stats, timeout), confidence)
 
     def countApprox(self, timeout: int, confidence: float = 0.95) -> int:
-        """`count`, computed to the end however long it takes.
+        """How many records there are; after `timeout` milliseconds how many there probably are, going by the partitions
+        that are done. The job is cancelled then.
 
         >>> from tidemill.pyspark import SparkContext
         >>> with SparkContext("local[1]", "doc") as sc:
-        ...     sc.range(10).countApprox(1000)
+        ...     sc.range(10).countApprox(60_000)
         10
         """
-        return self._as_rdd().count()
+        return round(approximate_sum(counted_within(self, _float_count, timeout), confidence))
 
     def countApproxDistinct(self, relativeSD: float = 0.05) -> int:
         """About how many distinct records there are, with a sketch whose size depends on the deviation that is

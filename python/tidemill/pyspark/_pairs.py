@@ -63,6 +63,16 @@ class CombineBlocks:
         return _ops.cut(list(self.combine(source)))
 
 
+def placed(rdd: RDD[Any], route: Route) -> RDD[Any]:
+    """The pairs where the route places them; the RDD itself if that is where they are."""
+    partitioner = Partitioner(route.partitions, route.function)
+    if rdd.partitioner == partitioner:
+        return rdd
+    moved = rdd._shuffled(route.partitions, route, "partitionBy")
+    moved.partitioner = partitioner
+    return moved
+
+
 def grouped(pairs_in_blocks: Iterable[Block]) -> dict[Any, Block]:
     """The values of each key, in order."""
     groups: dict[Any, Block] = {}
@@ -202,12 +212,7 @@ class Pairs(Dataset[T_co]):
         """
         ours = self._as_rdd()
         partitions = ours._default_partitions() if numPartitions is None else numPartitions
-        partitioner = Partitioner(partitions, partitionFunc)
-        if self.partitioner == partitioner:
-            return ours
-        moved = self._shuffled(partitions, Route(partitions, partitionFunc), "partitionBy")
-        moved.partitioner = partitioner
-        return moved
+        return placed(ours, Route(partitions, partitionFunc))
 
     def combineByKey(
         self: Dataset[tuple[K, V]],

@@ -80,27 +80,31 @@ Routed = Iterable[tuple[int, Block]]
 
 @dataclass(frozen=True)
 class Route:
-    """Sorts pairs out by the partition of their keys; made of what `prepare(source)` gives, if that is given."""
+    """Sorts pairs out by the partition of their keys; made of what `prepare(source)` gives, if that is given.
+
+    If records may have more than two parts the first two are the pair.
+    """
 
     partitions: int
     function: Callable[[Any], int] = portable_hash
     prepare: Callable[[Source], Iterable[Any]] | None = None
+    may_have_more: bool = False
 
     def __call__(self, split: int, source: Source) -> Routed:
         pairs = source.records() if self.prepare is None else self.prepare(source)
         if self.function is portable_hash:
-            return _native.by_partition(pairs, self.partitions)
+            return _native.by_partition(pairs, self.partitions, self.may_have_more)
         return self._by_function(pairs)
 
     def _by_function(self, pairs: Iterable[Any]) -> Routed:
         place, partitions = self.function, self.partitions
         routed: dict[int, Block] = {}
-        for pair in pairs:
-            partition = place(pair[0]) % partitions
+        for key, value in pairs:
+            partition = place(key) % partitions
             if partition in routed:
-                routed[partition].append(pair)
+                routed[partition].append((key, value))
             else:
-                routed[partition] = [pair]
+                routed[partition] = [(key, value)]
         return routed.items()
 
 
@@ -123,8 +127,8 @@ class RangeRoute:
         for block in source.blocks():
             keys = map(first, block)
             places = map(bisect_left, repeat(self.bounds), keys if self.key is None else map(self.key, keys))
-            for place, pair in zip(places, block):
-                routed[place].append(pair)
+            for place, (key, value) in zip(places, block):
+                routed[place].append((key, value))
         numbered = enumerate(routed) if self.is_ascending else ((last - i, block) for i, block in enumerate(routed))
         return [(partition, block) for partition, block in numbered if block]
 

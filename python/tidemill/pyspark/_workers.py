@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -362,7 +362,11 @@ def run_task(command: _task.Command, split: int, *inputs: Iterable[Any]) -> Iter
             yield from workers.run(command, split, inputs)
 
 
-def run_for_result(command: _task.Command, split: int, *inputs: Iterable[Any]) -> Any:
-    """Runs a command that gives one value."""
+def run_for_result(
+    command: _task.Command, note: Callable[[int, Any], object] | None, split: int, *inputs: Iterable[Any]
+) -> Any:
+    """Runs a command that gives one value, of which `note` is told."""
     (result,) = run_task(command, split, *inputs)
+    if note is not None:
+        note(split, result)
     return result

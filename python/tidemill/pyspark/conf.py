@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from typing import Any, ClassVar, overload
@@ -122,13 +123,16 @@ class SparkConf:
         return key in self._values
 
     def toDebugString(self) -> str:
-        """A line `key=value` for each key.
+        """A line `key=value` for each key, in their order; values that may be secret are not shown.
 
-        >>> print(SparkConf(False).setAll([("b", "1"), ("a", "2")]).toDebugString())
-        b=1
+        >>> print(SparkConf(False).setAll([("b", "1"), ("a", "2"), ("b.password", "hush")]).toDebugString())
         a=2
+        b=1
+        b.password=*********(redacted)
         """
-        return "\n".join(f"{key}={value}" for key, value in self._values.items())
+        secret = re.compile(self._values.get("spark.redaction.regex", _SECRET))
+        shown = ((key, value, secret.search(key) or secret.search(value)) for key, value in sorted(self._values.items()))
+        return "\n".join(f"{key}={_REDACTED if is_secret else value}" for key, value, is_secret in shown)
 
     def _copy(self) -> SparkConf:
         copied = SparkConf(loadDefaults=False)
@@ -136,6 +140,9 @@ class SparkConf:
         return copied
 
 
+# As Spark has them.
+_SECRET = "(?i)secret|password|token|access[.]?key"
+_REDACTED = "*********(redacted)"
 _FLAGS = {"--master": "spark.master", "--name": "spark.app.name", "--py-files": "spark.submit.pyFiles"}
 
 

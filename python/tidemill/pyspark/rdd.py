@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tidemill import _native
 from tidemill.pyspark._actions import Actions
+from tidemill.pyspark._approximate import BoundedFloat
 from tidemill.pyspark._joins import Joins
-from tidemill.pyspark._numeric import BoundedFloat, Numeric
+from tidemill.pyspark._numeric import Numeric
 from tidemill.pyspark._ops import Step, lift_partition
 from tidemill.pyspark._pairs import Pairs
 from tidemill.pyspark._partitioner import Partitioner, portable_hash

@@ -64,6 +64,7 @@ class CrashedStream(StreamTest):
         self._ticked = folder / "ticked"
         super().__init__(sc, batch, int(self._ticked.read_text()) if self._ticked.exists() else 0)
         self.ssc.checkpoint(str(folder / "checkpoint"))
+        self.ssc._goes_on = True
         self._folder, self._done_ms = folder, done_ms
         self._inputs: list[tuple[Kept, list[Any]]] = []
         self._collected = 0

@@ -39,7 +39,7 @@ pub(crate) enum LogEntry {
         time: Time,
         error: String,
     },
-    /// What all entries before it come to.
+    /// What all entries before it come to; or, behind the start of a run that begins afresh, what that goes by instead.
     Manifest(Box<Memory>),
     /// Nothing happened, but the driver is there.
     Alive,

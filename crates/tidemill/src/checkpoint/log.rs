@@ -19,8 +19,11 @@ use std::{
     time::Duration,
 };
 
+/// Is told the last start that the log has, 0 if none; an error keeps the program from starting.
+pub(crate) type BeforeStart = Arc<dyn Fn(u64) -> Result<()> + Send + Sync>;
+
 /// How a log is to be opened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct OpenOptions {
     /// The zero time of a program that begins here.
     pub(crate) zero: Time,
@@ -30,6 +33,10 @@ pub(crate) struct OpenOptions {
     pub(crate) lease: Duration,
     /// What may be thrown away: see `tidemill.checkpoint.discard`.
     pub(crate) discard: String,
+    /// A run that began with this start or an earlier one is not gone on with: see `tidemill.checkpoint.afresh`.
+    pub(crate) leave_behind: u64,
+    /// Called before the start is logged, while nobody else can start.
+    pub(crate) before_start: Option<BeforeStart>,
 }
 
 /// The commit log of the program that runs.

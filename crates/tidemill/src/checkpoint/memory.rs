@@ -6,7 +6,10 @@ use super::{
 };
 use crate::base::{Result, Time};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How many batches that were passed over are told of after a restart.
 const PASSED_OVER: usize = 1_000;
@@ -49,8 +52,8 @@ pub(crate) struct Unfinished {
 /// All that is remembered; what a manifest holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    /// Whether a driver has begun; the zero time is that of the first.
-    pub(crate) begun: bool,
+    /// The start that the run began with; 0 if none has. The zero time is that start's.
+    pub(crate) first_epoch: u64,
     pub(crate) zero: Time,
     pub(crate) program: Program,
     pub(crate) last_done: Option<Time>,
@@ -89,8 +92,9 @@ impl Memory {
         self.settle();
         self.passed_over.clear();
         self.unfinished.values_mut().for_each(|unfinished| unfinished.failed = false);
-        if !self.begun {
-            (self.begun, self.zero) = (true, opened.zero);
+        if self.first_epoch == 0 {
+            // A run that began later has its first start in a manifest.
+            (self.first_epoch, self.zero) = (1, opened.zero);
         }
         self.program = opened.program.clone();
         let outputs: BTreeSet<_> = opened.program.outputs.iter().map(|output| output.uid.as_str()).collect();
@@ -144,6 +148,22 @@ impl Memory {
         self.passed_over.drain(..surplus);
     }
 
+    /// What is left of it for a run that begins with the start `epoch`, after all batches that there were: the records that
+    /// were put aside, so that they can still be found.
+    pub(crate) fn afresh(&self, epoch: u64, zero: Time, batch_duration: Duration) -> Self {
+        let last = self.last_time();
+        let floor = last.floor(batch_duration);
+        let after_last = if floor < last { floor + batch_duration } else { floor };
+        let dead_letters = self.dead_letters.clone();
+        Self { first_epoch: epoch, zero: zero.max(after_last), dead_letters, ..Self::default() }
+    }
+
+    /// The last batch that was given anything.
+    fn last_time(&self) -> Time {
+        let picked = self.picked_since.iter().map(|picked| picked.time);
+        picked.chain(self.unfinished.keys().copied()).chain(self.last_done).max().unwrap_or_default()
+    }
+
     /// What a restart does not run again: a batch that state has gone past cannot be applied to it any more.
     pub(crate) fn settle(&mut self) {
         if !self.program.operators.is_empty() {
@@ -157,6 +177,7 @@ impl Memory {
         let unfinished = self.unfinished.into_iter();
         Recovered {
             program: Some(self.program),
+            first_epoch: self.first_epoch,
             zero: self.zero,
             last_done: self.last_done,
             unfinished: unfinished.map(|(time, unfinished)| Picked { time, slices: unfinished.slices }).collect(),

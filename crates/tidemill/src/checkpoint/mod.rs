@@ -35,7 +35,7 @@ pub use inspect::{
     Severity, StartFound,
 };
 pub(crate) use job::job;
-pub(crate) use log::{CheckpointLog, OpenOptions};
+pub(crate) use log::{BeforeStart, CheckpointLog, OpenOptions};
 pub use model::Slice;
 pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slices, StateSource};
 pub use owner::utc;

@@ -111,7 +111,9 @@ pub(crate) struct Commit {
 pub(crate) struct Recovered {
     /// The shape of the program that wrote the log; `None` if there is no log yet.
     pub(crate) program: Option<Program>,
-    /// The instant before the first batch ever.
+    /// The start that the run began with.
+    pub(crate) first_epoch: u64,
+    /// The instant before the first batch of the run.
     pub(crate) zero: Time,
     /// The last batch that is done.
     pub(crate) last_done: Option<Time>,

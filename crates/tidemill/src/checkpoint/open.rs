@@ -18,6 +18,7 @@ use crate::base::{
     clock::Deadline,
     durable::durable_step,
     storage::{Hold, Storage, StorageRef},
+    time::milliseconds,
 };
 use crossbeam_channel::Sender;
 use std::{
@@ -54,6 +55,10 @@ pub(super) fn open(storage: &StorageRef, program: Program, options: &OpenOptions
             watch(&**storage, &decision, options.lease)?;
         }
         let (driver, tail, opened, recovered) = prepare(storage, &program, options, &owner, decision)?;
+        if let Some(before_start) = &options.before_start {
+            before_start(driver.epoch - 1)?;
+            durable_step("log: before a start is logged");
+        }
         let shared = Shared {
             storage: storage.clone(),
             driver,
@@ -150,12 +155,25 @@ fn prepare(
     program: &Program,
     options: &OpenOptions,
     owner: &str,
-    decision: Decision,
+    mut decision: Decision,
 ) -> Result<(Driver, Tail, Vec<LogEntry>, Recovered)> {
+    let epoch = decision.epoch.max(epoch_of_names(&**storage)?.unwrap_or_default()) + 1;
+    let goes_on = decision.memory.first_epoch > options.leave_behind;
+    let leaves_behind = decision.memory.first_epoch > 0 && !goes_on;
+    if leaves_behind {
+        tracing::info!(
+            checkpoint = storage.url(),
+            "what an earlier run remembers is left behind; the program begins afresh"
+        );
+        let batch_duration = milliseconds(program.batch_ms);
+        decision.memory = decision.memory.afresh(epoch, options.zero, batch_duration);
+    }
     let mut before = decision.memory.clone();
     before.settle();
-    let discarded = fit(storage.url(), &before, program, &options.discard)?;
-    let epoch = decision.epoch.max(epoch_of_names(&**storage)?.unwrap_or_default()) + 1;
+    let discarded = match goes_on {
+        true => fit(storage.url(), &before, program, &options.discard)?,
+        false => Discarded::default(),
+    };
     let driver = Driver { epoch, nonce: nonce() };
     let opened = LogEntry::Opened(Opened {
         owner: owner.to_owned(),
@@ -166,7 +184,7 @@ fn prepare(
         forgets_inputs: discarded.inputs,
     });
     let mut recovered = recovered(&**storage, &decision, &opened)?;
-    recovered.program = before.begun.then_some(before.program);
+    recovered.program = goes_on.then_some(before.program);
     let numbers = numbers(&**storage)?.into_iter().collect();
     let mut tail = Tail::new(decision.next, decision.memory, decision.manifests, numbers);
     tail.after_note = decision.ends_in_note;
@@ -175,8 +193,8 @@ fn prepare(
         tail.retire(name, *bytes);
     }
     let mut entries = vec![opened.clone()];
-    if decision.cut.is_some() {
-        // What was not believed now must not be believed later.
+    if decision.cut.is_some() || leaves_behind {
+        // What was not believed now, or left behind, must not be believed later.
         let mut memory = tail.memory.clone();
         memory.apply(&opened)?;
         entries.push(LogEntry::Manifest(Box::new(memory)));
@@ -186,9 +204,6 @@ fn prepare(
 
 /// Tells the difference between the programs and what has to go.
 fn fit(url: &str, before: &Memory, program: &Program, discard: &str) -> Result<Discarded> {
-    if !before.begun {
-        return Ok(Discarded::default());
-    }
     let unfinished: Vec<_> = before.clone().recovered(BTreeMap::new(), Vec::new()).unfinished;
     let difference = compare(&before.program, program);
     let discarded =

@@ -1,5 +1,6 @@
 //! The front door: wires the rooms together.
 
+mod checkpoint;
 mod combined;
 mod file_streams;
 mod files;

@@ -2,11 +2,7 @@
 
 use super::{Context, life::Inner, signals};
 use crate::{
-    base::{
-        Clock, Config, Data, Error, Misuse, Result, SystemClock, Time, clock::Deadline, keys, storage::StorageRef,
-        thread, time::ms,
-    },
-    checkpoint::CheckpointDirectory,
+    base::{Clock, Config, Data, Error, Misuse, Result, SystemClock, Time, clock::Deadline, keys, thread, time::ms},
     dstream::{
         ContextState, DStream,
         graph::Graph,
@@ -18,7 +14,6 @@ use crate::{
 };
 use std::{
     fmt,
-    path::Path,
     sync::{Arc, Mutex, OnceLock, atomic::AtomicUsize},
     time::Duration,
 };
@@ -196,93 +191,6 @@ impl StreamingContext {
         progress
     }
 
-    /// Sets where the program is remembered: a folder, which is created, or a URL of a [storage](crate::base::storage).
-    ///
-    /// From then on every batch is in a commit log there: what it reads before it runs; and, once all its outputs
-    /// succeeded, the state it changed and that it is done. A program that was killed at any instant and starts again with
-    /// the same checkpoint goes on from the last batch that is done: those that were begun run again over the same data,
-    /// those that were missed are run as `tidemill.recovery.missedBatches` says. Stateful operations need a checkpoint.
-    /// It belongs to one running program at a time.
-    ///
-    /// # Errors
-    /// Unavailable, if the place cannot be made or written to; Invalid, if it does not keep what a log needs;
-    /// [`Misuse::ChangedAfterStart`].
-    ///
-    /// # Examples
-    /// ```
-    /// use tidemill::{StreamingContext, seconds};
-    /// let folder = tempfile::tempdir()?;
-    /// let ssc = StreamingContext::local(2, seconds(1))?;
-    /// ssc.checkpoint(folder.path().join("state"))?;
-    /// assert!(folder.path().join("state").is_dir());
-    /// # Ok::<(), tidemill::Error>(())
-    /// ```
-    pub fn checkpoint(&self, url: impl AsRef<Path>) -> Result<()> {
-        self.check_unstarted("checkpoint directory")?;
-        self.set_checkpoint(CheckpointDirectory::create(url.as_ref())?)
-    }
-
-    /// As [`checkpoint`](Self::checkpoint), into a storage of one's own making.
-    ///
-    /// # Errors
-    /// [`Misuse::ChangedAfterStart`].
-    ///
-    /// # Examples
-    /// ```
-    /// use std::sync::Arc;
-    /// use tidemill::{StreamingContext, base::storage::MemoryStorage, seconds};
-    /// let ssc = StreamingContext::local(2, seconds(1))?;
-    /// ssc.checkpoint_to(Arc::new(MemoryStorage::new()))?;
-    /// # Ok::<(), tidemill::Error>(())
-    /// ```
-    pub fn checkpoint_to(&self, storage: StorageRef) -> Result<()> {
-        self.check_unstarted("checkpoint directory")?;
-        self.set_checkpoint(CheckpointDirectory::of(storage))
-    }
-
-    fn set_checkpoint(&self, directory: CheckpointDirectory) -> Result<()> {
-        if let Some(path) = directory.path() {
-            let _ = self.inner.graph.session.extensions.checkpoint_dir.set(path.to_path_buf());
-        }
-        self.inner.graph.set_checkpoint(directory);
-        Ok(())
-    }
-
-    /// A context that goes on from the checkpoint at `url` if there is one, and begins there otherwise.
-    ///
-    /// `build` declares the program, in either case: a checkpoint holds data and no code. (Spark's calls it only where
-    /// there is no checkpoint, for it keeps the functions themselves.) What changed in the program since is compared with
-    /// what is remembered when the context starts; see [`DStream::uid`].
-    ///
-    /// # Errors
-    /// What `build` returns; as [`checkpoint`](Self::checkpoint).
-    ///
-    /// # Examples
-    /// ```
-    /// use tidemill::{Result, StreamingContext, milliseconds};
-    /// let folder = tempfile::tempdir()?;
-    /// let program = || -> Result<StreamingContext> {
-    ///     let ssc = StreamingContext::local(2, milliseconds(10))?;
-    ///     let numbers = ssc.generate_stream(100, |number| (number % 3, number));
-    ///     numbers.update_state_by_key(|new: &[u64], sum: Option<u64>| Some(sum.unwrap_or(0) + new.iter().sum::<u64>())).print(3);
-    ///     Ok(ssc)
-    /// };
-    /// for _start in 0..2 {
-    ///     let ssc = StreamingContext::get_or_create(folder.path(), program)?;
-    ///     ssc.start()?;
-    ///     ssc.stop_gracefully()?;
-    /// }
-    /// # Ok::<(), tidemill::Error>(())
-    /// ```
-    pub fn get_or_create<E>(url: impl AsRef<Path>, build: impl FnOnce() -> Result<Self, E>) -> Result<Self>
-    where
-        E: Into<Error>,
-    {
-        let ssc = build().map_err(Into::into)?;
-        ssc.checkpoint(url)?;
-        Ok(ssc)
-    }
-
     /// What is promised of every output, in the order of their declaration: how often each record reaches it however often
     /// the program crashes. The same lines are logged at start.
     ///
@@ -318,7 +226,7 @@ impl StreamingContext {
         })
     }
 
-    fn check_unstarted(&self, setting: &'static str) -> Result<()> {
+    pub(super) fn check_unstarted(&self, setting: &'static str) -> Result<()> {
         match self.state() {
             ContextState::Initialized => Ok(()),
             _ => Err(Misuse::ChangedAfterStart { setting }.into()),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     base::{Clock, Config, Misuse, Result, Time, storage::StorageRef, time::ms},
-    checkpoint::CheckpointDirectory,
+    checkpoint::{BeforeStart, CheckpointDirectory},
     rdd::{Session, Site},
 };
 use std::{
@@ -47,6 +47,9 @@ pub(crate) struct Graph {
     /// No batch after it is cut.
     pub(crate) last_batch: OnceLock<Time>,
     checkpoint: Mutex<Option<CheckpointDirectory>>,
+    /// The last start with which a run may have begun that is not gone on with.
+    left_behind: AtomicU64,
+    before_start: Mutex<Option<BeforeStart>>,
     /// The newest batch that was given its slices, in milliseconds.
     newest_ms: AtomicU64,
 }
@@ -100,6 +103,8 @@ impl Graph {
             remember: OnceLock::new(),
             last_batch: OnceLock::new(),
             checkpoint: Mutex::default(),
+            left_behind: AtomicU64::new(0),
+            before_start: Mutex::default(),
             newest_ms: AtomicU64::new(0),
         }))
     }
@@ -144,6 +149,23 @@ impl Graph {
     /// Whether it was said where the program is remembered.
     pub(crate) fn has_checkpoint(&self) -> bool {
         self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(crate) fn leave_behind(&self, start: u64) {
+        self.left_behind.store(start, Ordering::Relaxed);
+    }
+
+    /// The last start with which a run may have begun that is not gone on with; 0 for none.
+    pub(crate) fn left_behind(&self) -> u64 {
+        self.left_behind.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn on_before_start(&self, call: BeforeStart) {
+        *self.before_start.lock().unwrap_or_else(PoisonError::into_inner) = Some(call);
+    }
+
+    pub(crate) fn before_start(&self) -> Option<BeforeStart> {
+        self.before_start.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The instant before the first batch: no batch has a time at or before it.

@@ -49,6 +49,8 @@ pub struct InputMemory<'a> {
     pub(crate) picked: &'a [(Time, Slice)],
     /// Of these batches, those that are not done and run again.
     pub(crate) again: &'a BTreeSet<Time>,
+    /// The start that the run began with: what an earlier one stored is another run's.
+    pub(crate) first_epoch: u64,
 }
 
 impl<'a> InputMemory<'a> {
@@ -113,6 +115,11 @@ pub(crate) trait Input<T>: Send + Sync + 'static {
         None
     }
 
+    /// Whether listeners hear what it gives to a batch.
+    fn is_reported(&self) -> bool {
+        true
+    }
+
     /// Whether a slice that is logged can be read again after a crash.
     fn is_replayable(&self) -> bool;
 
@@ -145,6 +152,7 @@ pub(crate) trait ErasedInput: Send + Sync {
     fn set_rate(&self, records_per_second: u64);
     fn has_unpicked(&self) -> bool;
     fn identity(&self) -> Option<String>;
+    fn is_reported(&self) -> bool;
     fn is_replayable(&self) -> bool;
     fn remember(&self) -> Result<Vec<u8>>;
     fn restore(&self, memory: &InputMemory<'_>) -> Result<()>;
@@ -205,6 +213,9 @@ impl<T: Data> ErasedInput for InputCore<T> {
     }
     fn identity(&self) -> Option<String> {
         self.input.identity()
+    }
+    fn is_reported(&self) -> bool {
+        self.input.is_reported()
     }
     fn is_replayable(&self) -> bool {
         self.input.is_replayable()

@@ -131,6 +131,11 @@ impl<T: Data> QueueInput<T> {
 }
 
 impl<T: Data> Input<T> for QueueInput<T> {
+    /// As in Spark.
+    fn is_reported(&self) -> bool {
+        false
+    }
+
     fn is_replayable(&self) -> bool {
         false
     }
@@ -196,6 +201,11 @@ impl<T: Data> Input<T> for QueueInput<T> {
 pub(crate) struct ConstantInput<T>(pub(crate) Rdd<T>);
 
 impl<T: Data> Input<T> for ConstantInput<T> {
+    /// As in Spark.
+    fn is_reported(&self) -> bool {
+        false
+    }
+
     fn is_replayable(&self) -> bool {
         true
     }

@@ -3,15 +3,15 @@
 use super::{
     JobScheduler,
     batch::Batch,
-    listener::{BatchInfo, BatchSubmitted, StreamInputInfo},
+    listener::{BatchInfo, BatchSubmitted, OutputOperationInfo, StreamInputInfo},
     recovery::Restart,
 };
 use crate::{
     base::{Error, Time, clock::Stopwatch, config::OnFailure},
-    dstream::input::Slice,
+    dstream::{input::Slice, output::Output},
     rdd::task::run_guarded,
 };
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 impl JobScheduler {
     /// The loop of the generator's thread: what the last run left, then a batch at every interval, until the timer is
@@ -65,17 +65,28 @@ impl JobScheduler {
 
     /// What is known of a batch from its slices.
     pub(super) fn info_of(&self, time: Time, slices: &[(usize, Slice)]) -> BatchInfo {
-        let info = BatchInfo::new(time, self.graph.clock.now());
-        slices.iter().fold(info, |info, (id, slice)| {
+        let mut info = BatchInfo::new(time, self.graph.clock.now());
+        for (id, output) in self.outputs_of(time) {
+            info.output_operation_infos.insert(id, info_of_output(time, id, &output));
+        }
+        let inputs = self.graph.inputs();
+        let is_reported = |id: usize| inputs.iter().any(|input| input.id() == id && input.is_reported());
+        slices.iter().filter(|(id, _)| is_reported(*id)).fold(info, |info, (id, slice)| {
             let mut of_stream = StreamInputInfo::new(*id, slice.records);
             of_stream.metadata.clone_from(&slice.metadata);
             info.with_input(of_stream)
         })
     }
 
+    /// The outputs that have something to do in the batch at `time`, with their places among all.
+    pub(super) fn outputs_of(&self, time: Time) -> Vec<(usize, Arc<Output>)> {
+        let outputs = self.graph.outputs().into_iter().enumerate();
+        outputs.filter(|(_, output)| output.stream.is_valid(time)).collect()
+    }
+
     fn queue_batch(&self, batch: Batch) {
         let time = batch.time;
-        if self.graph.outputs().iter().any(|output| output.stream.is_valid(time)) {
+        if !batch.info.output_operation_infos.is_empty() {
             self.bus.post(BatchSubmitted::new(batch.info.clone()));
         }
         let waiting = self.queue.push(batch);
@@ -103,4 +114,11 @@ impl JobScheduler {
             *warn_at = self.first_backlog_warning;
         }
     }
+}
+
+/// What is known of an output before it begins.
+pub(super) fn info_of_output(time: Time, id: usize, output: &Output) -> OutputOperationInfo {
+    let mut info = OutputOperationInfo::new(time, id, output.site.operation);
+    info.description = output.site.to_string();
+    info
 }

@@ -201,7 +201,7 @@ impl JobScheduler {
         let duration = self.graph.batch_duration;
         let restart = self.recover(self.graph.clock.now().floor(duration))?;
         self.graph.set_zero_time(restart.zero);
-        self.set_clock_lag(restart.last);
+        self.set_clock_lag(&restart);
         self.tell_start(&restart)?;
         self.start_sinks(restart.job.as_deref(), !restart.unfinished.is_empty())?;
         self.restore_state(restart.last_done, &restart.state, &restart.sinks)?;

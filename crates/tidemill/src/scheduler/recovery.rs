@@ -76,6 +76,8 @@ impl JobScheduler {
             take_over: config.get(&keys::CHECKPOINT_TAKE_OVER)?,
             lease: config.get(&keys::CHECKPOINT_LEASE)?,
             discard: config.get(&keys::CHECKPOINT_DISCARD)?.unwrap_or_default(),
+            leave_behind: if config.get(&keys::CHECKPOINT_AFRESH)? { u64::MAX } else { self.graph.left_behind() },
+            before_start: self.graph.before_start(),
         };
         let program = self.graph.describe(config.get(&keys::APP_NAME)?)?;
         let opened = CheckpointLog::open(&storage, program, options);
@@ -109,7 +111,8 @@ impl JobScheduler {
             }
             let picked: Vec<_> = picked.into_iter().collect();
             let remembered = recovered.inputs.get(uid).map(Vec::as_slice);
-            let memory = InputMemory { uid, remembered, picked: &picked, again: &again };
+            let memory =
+                InputMemory { uid, remembered, picked: &picked, again: &again, first_epoch: recovered.first_epoch };
             input.restore(&memory).map_err(|error| {
                 error.context(format_args!("the input \"{}\" cannot go on from the checkpoint", input.site()))
             })?;
@@ -221,9 +224,10 @@ impl JobScheduler {
     }
 
     /// If the clock stands before the last batch of the earlier run, batches go on from there all the same.
-    pub(super) fn set_clock_lag(&self, last: Option<Time>) {
+    pub(super) fn set_clock_lag(&self, restart: &Restart) {
         let now = self.graph.clock.now();
-        if let Some(last) = last.filter(|last| *last > now) {
+        let last = restart.last.unwrap_or(restart.zero);
+        if last > now {
             let lag = last.since(now);
             tracing::warn!(clock = %now, last_batch = %last, "the clock stands before the last batch; batch times go on from that one");
             let _ = self.clock_lag.set(lag);

@@ -5,9 +5,8 @@ use super::{
     batch::Batch,
     commit::Finished,
     failure::Pauses,
-    listener::{
-        BatchCompleted, BatchInfo, BatchStarted, OutputOperationCompleted, OutputOperationInfo, OutputOperationStarted,
-    },
+    generator::info_of_output,
+    listener::{BatchCompleted, BatchInfo, BatchStarted, OutputOperationCompleted, OutputOperationStarted},
 };
 use crate::{
     base::{Error, Result, Time, clock::Stopwatch, error::Mark},
@@ -42,8 +41,7 @@ impl JobScheduler {
         let Batch { time, slices, mut info, submitted, failure } = batch;
         self.give(time, slices);
         self.open_letters(time);
-        let outputs: Vec<_> =
-            self.graph.outputs().into_iter().enumerate().filter(|(_, output)| output.stream.is_valid(time)).collect();
+        let outputs = self.outputs_of(time);
         let announced = !outputs.is_empty();
         info.processing_start_time = Some(self.graph.clock.now());
         info.measured_scheduling_delay = Some(submitted.elapsed());
@@ -103,8 +101,7 @@ impl JobScheduler {
     fn run_outputs(&self, time: Time, outputs: &[(usize, Arc<Output>)], info: &mut BatchInfo) -> Result<()> {
         let mut outcome = Ok(());
         for (id, output) in outputs {
-            let mut of_output = OutputOperationInfo::new(time, *id, output.site.operation);
-            of_output.description = output.site.to_string();
+            let mut of_output = info_of_output(time, *id, output);
             of_output.start_time = Some(self.graph.clock.now());
             self.bus.post(OutputOperationStarted::new(of_output.clone()));
             let watch = Stopwatch::start();

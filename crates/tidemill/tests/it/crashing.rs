@@ -1,6 +1,13 @@
 //! Programs that are aborted between any two of their durable steps.
 
-use tidemill::{State, StateSpec, io::RollingOptions, seconds, testing::crash_everywhere};
+use std::{fs, path::Path, sync::Arc};
+use tidemill::{
+    Context, Error, ManualClock, Result, State, StateSpec, StreamingContext, Time,
+    base::Config,
+    io::RollingOptions,
+    keys, seconds,
+    testing::{CrashRun, crash_everywhere},
+};
 
 /// Three batches of words, then silence.
 fn words() -> Vec<Vec<(String, u64)>> {
@@ -20,6 +27,59 @@ fn state_and_a_directory_for_each_batch() {
             counted.save_as_text_files(run.path("numbers"), "txt");
             Ok(())
         },
+        words(),
+    );
+}
+
+/// Leaves a log of another program in the checkpoint of the run, if that has none. Its state has the same keys and types, and
+/// its second batch is not done.
+fn leave_an_unfinished_run(run: &CrashRun<(String, u64)>) -> Result<()> {
+    let (log, elsewhere) = (run.folder().join("../checkpoint/log"), run.folder().join(".elsewhere"));
+    if log.exists() {
+        return Ok(());
+    }
+    let _ = fs::remove_dir_all(&elsewhere);
+    run_to_a_failure(&elsewhere)?;
+    fs::rename(elsewhere.join("log"), log).map_err(Error::from)
+}
+
+fn run_to_a_failure(checkpoint: &Path) -> Result<()> {
+    let config = Config::new().set(keys::MASTER, "local[2]").set(keys::SHUTDOWN_SIGNALS, false);
+    let clock = ManualClock::new(Time::from_ms(0));
+    let ssc = StreamingContext::with_clock(&Context::new(config)?, seconds(1), Arc::new(clock.clone()))?;
+    ssc.checkpoint(checkpoint)?;
+    let count = |_: &String, _: Option<u64>, count: &mut State<u64>| {
+        count.update(1_000);
+        *count.get()
+    };
+    let letters = ssc.generate_stream(1_000, |number| (["a", "b", "c"][number as usize % 3].to_owned(), number));
+    let counted = letters.map_with_state(StateSpec::function(count));
+    counted.uid("counts").foreach_rdd(|rdd, time| match rdd.count() {
+        Ok(_) if time > Time::from_ms(1_000) => Err(Error::user("broken")),
+        counted => counted.map(drop),
+    });
+    ssc.start()?;
+    clock.advance(seconds(2));
+    assert!(ssc.await_termination().is_err());
+    Ok(())
+}
+
+#[test]
+fn a_run_that_begins_afresh_where_another_was_left() {
+    crash_everywhere(
+        |run| {
+            // The first start that the checkpoint knows is the other program's.
+            run.ssc().leave_behind(1)?;
+            leave_an_unfinished_run(run)?;
+            let number = |word: &String, _: Option<u64>, count: &mut State<u64>| {
+                count.update(count.get_option().unwrap_or(&0) + 1);
+                format!("{word} {}", count.get())
+            };
+            let counted = run.input().map_with_state(StateSpec::function(number)).uid("counts");
+            counted.save_as_text_files(run.path("numbers"), "txt");
+            Ok(())
+        },
+        // Two of its five batches are before the new run's first.
         words(),
     );
 }

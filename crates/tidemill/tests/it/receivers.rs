@@ -149,9 +149,10 @@ fn listeners_hear_how_a_receiver_fares() -> Result<()> {
         ("started", true, ""),
         ("error", true, odd),
         ("error", true, gone),
-        ("stopped", false, gone),
-        ("started", true, gone),
-        ("stopped", false, gone),
+        // As Spark says it.
+        ("stopped", false, "Restarting receiver with delay 10ms: the server is gone"),
+        ("started", true, ""),
+        ("stopped", false, "done"),
     ];
     assert_eq!(told, expected);
     let info = &heard[2].1;

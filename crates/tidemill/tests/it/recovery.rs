@@ -67,6 +67,46 @@ fn batch_times_go_on_where_they_were_though_the_clock_does_not() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_run_that_begins_afresh_attaches_nothing_and_is_what_the_next_start_goes_on_from() -> Result<()> {
+    let checkpoint = MemoryStorage::new();
+    let afresh = || Config::new().set(keys::CHECKPOINT_AFRESH, true);
+    let (test, _) = start(&checkpoint, afresh());
+    test.run(3)?;
+    drop(test);
+    // Long after: no batch of the down time is run, and inputs are read from their beginning.
+    let (test, seen) = start(&checkpoint, afresh());
+    test.clock().set(Time::from_ms(60_500));
+    test.run(2)?;
+    assert_eq!(seen.times(), [61_000, 62_000].map(Time::from_ms));
+    drop(test);
+    let (test, went_on) = start(&checkpoint, Config::new());
+    test.clock().set(Time::from_ms(62_000));
+    test.run(script().len() - 2)?;
+    assert_eq!([seen.sorted(), went_on.sorted()].concat(), uninterrupted()?);
+    Ok(())
+}
+
+#[test]
+fn another_program_may_begin_afresh_over_a_batch_that_is_not_done() -> Result<()> {
+    let checkpoint = MemoryStorage::new();
+    let (test, _) = breakable(&checkpoint, "stop", true);
+    test.advance(4)?;
+    assert!(test.ssc().await_termination_or_timeout(seconds(5)).is_err());
+    drop(test);
+    let config = Config::new().set(keys::CHECKPOINT_AFRESH, true);
+    let test = TestContext::remembered_in(checkpoint, config, milliseconds(300));
+    let lengths = |key: &char, one: Option<u64>, text: &mut State<String>| {
+        text.update(text.get_option().cloned().unwrap_or_default() + &key.to_string());
+        text.get().len() as u64 + one.unwrap_or(0)
+    };
+    let seen = test.collect(&test.stream(script()).map_with_state(StateSpec::function(lengths)).uid("counts"));
+    test.run(2)?;
+    assert_eq!(seen.sorted(), [vec![2, 2], vec![3]]);
+    assert!(seen.times().iter().all(|time| time.is_multiple_of(milliseconds(300))), "{:?}", seen.times());
+    Ok(())
+}
+
 /// The times of the batches that a start at 6500 ms runs, after one that ended with the batch of 2000 ms.
 fn after_down_time(rule: &str) -> Result<(Vec<u64>, Vec<String>)> {
     let checkpoint = MemoryStorage::new();

@@ -10,9 +10,8 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from tidemill import _native
@@ -88,6 +87,8 @@ class StreamingContext:
         self._outputs: list[tuple[str, str]] = []
         self._keeps_state = False
         self._directory: str | None = None
+        # Whether it takes over what its checkpoint remembers.
+        self._goes_on = False
         self._remember_ms: int | None = None
         self._started_at = ""
         self._stop_begun = False
@@ -232,7 +233,10 @@ class StreamingContext:
         self._native.remember(self._remember_ms)
 
     def checkpoint(self, directory: str) -> None:
-        """Keeps state and the program itself in this directory, which is made; a restart goes on from there."""
+        """Keeps state and the program itself in this directory, which is made; `getOrCreate` goes on from there.
+
+        A program that does not call that begins afresh, and leaves behind what the directory remembers, as in Spark.
+        """
         if self._directory is not None and program.place(self._directory) == program.place(directory):
             return
         self._refuse_declarations()
@@ -315,7 +319,7 @@ class StreamingContext:
                 "requirement failed: The checkpoint directory has not been set. Please set it by "
                 "StreamingContext.checkpoint()."
             )
-        unpublished = self._write_program()
+        left_behind = self._take_checkpoint()
         try:
             self._native.start()
         except ValueError as error:
@@ -325,27 +329,46 @@ class StreamingContext:
         if self._sc._log_level not in ("ERROR", "FATAL", "OFF"):
             for line in dict.fromkeys(self.guarantees()):
                 _say(f"guarantee: {line}")
-        # Only now: until then the checkpoint may be another program's, which is running.
-        if unpublished is not None:
-            program.publish(unpublished)
+        if any(left_behind):
+            said = "holds a checkpoint of an earlier run, which a program without getOrCreate does not go on with"
+            _say(f"{self._directory} {said}")
 
-    def _write_program(self) -> Path | None:
-        """Writes the program into the checkpoint, if there is one and the program is not from there."""
+    def _take_checkpoint(self) -> list[int]:
+        """Has the program stored as it starts. The list gets the last start of a run that is left behind, 0 if none is."""
+        left_behind: list[int] = []
         if self._directory is None or self._plan.closed:
-            return None
+            return left_behind
+        is_afresh = program.is_afresh(self)
+        if is_afresh:
+            self._native.leave_behind(program.ANY_START)
+        stored, folder = self._program_to_store(is_afresh), program.place(self._directory)
+
+        def store(last: int) -> None:
+            begins_after = last if is_afresh else 0
+            left_behind[:] = [begins_after]
+            if stored is not None and folder is not None:
+                program.store(folder, replace(stored, begins_after=begins_after))
+
+        # Not before: until it is taken the checkpoint may be another program's, which is running.
+        self._native.before_start(store)
+        return left_behind
+
+    def _program_to_store(self, is_afresh: bool) -> program.Program | None:
+        """The program, if its checkpoint can have it. PermissionError if what others may have written were read."""
+        assert self._directory is not None
         folder = program.place(self._directory)
         if folder is None:
             _say(f"the program is not stored in {self._directory}; a restart calls its setup function again")
             return None
         why = program.distrust(folder)
-        if why is not None and any(folder.iterdir()):
+        if why is not None and not is_afresh and any(folder.iterdir()):
             # States may be pickled, and a pickle is code.
             raise PermissionError(f"what the checkpoint remembers is not read: {why}")
         if why is not None:
             _say(f"the program in the checkpoint will not be recovered: {why}")
-        if (folder / program.NAME).exists():
+        if not is_afresh and (folder / program.NAME).exists():
             _say(f"goes on from what {self._directory} remembers, with the program as it is now")
-        return program.write(folder, program.prepare(self))
+        return program.prepare(self)
 
     def awaitTermination(self, timeout: float | None = None) -> None:
         """Waits until the context is stopped, at most `timeout` seconds.
@@ -460,6 +483,7 @@ class StreamingContext:
         remembered = None if program.is_set_up_again() else program.read(checkpointPath)
         if remembered is None:
             ssc = setupFunc()
+            ssc._goes_on = True
             ssc.checkpoint(checkpointPath)
             return ssc
         return cls._recover(checkpointPath, remembered)
@@ -472,6 +496,8 @@ class StreamingContext:
         ssc._plan.closed = True
         replay(ssc, steps)
         ssc.checkpoint(path)
+        # Unless it died before its first start was logged: then that is made up for.
+        ssc._native.leave_behind(remembered.begins_after)
         _say(f"recovered the program of {remembered} from {path}; its setup function was not called")
         return ssc
 

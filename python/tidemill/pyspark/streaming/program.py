@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tidemill.pyspark._front_keys import SETUP_AGAIN
+from tidemill.pyspark._front_keys import AFRESH, SETUP_AGAIN
 from tidemill.pyspark.streaming.errors import SparkException
 from tidemill.pyspark.streaming.plan import Step
 
@@ -42,6 +42,8 @@ MAGIC = b"tidemill-python"
 VERSION = 1
 # A program that is recovered runs the batches that it missed, as in Spark; others go on with the next one.
 MISSED_BATCHES = "tidemill.recovery.missedBatches"
+# A number that no start of a program has.
+ANY_START = 2**64 - 1
 ALLOW_QUEUES = "tidemill.queueStream.allowCheckpoint"
 
 # What a restart may say anew; everything else is as it was, as in Spark.
@@ -67,6 +69,8 @@ class Program:
     pickled: bytes
     # Of each call, a digest of its functions: `tidemill checkpoint diff` compares them.
     code: list[str] = field(default_factory=list)
+    # The last start of an earlier run that this program does not go on with.
+    begins_after: int = 0
 
     def __str__(self) -> str:
         return f"{len(self.calls)} calls, batch duration {self.batch_ms} ms"
@@ -80,6 +84,7 @@ class Program:
             "has_queues": self.has_queues,
             "calls": self.calls,
             "code": self.code,
+            "begins_after": self.begins_after,
         }
         out = io.BytesIO()
         out.write(MAGIC + bytes([VERSION]))
@@ -171,6 +176,12 @@ def is_set_up_again() -> bool:
     return (said or defaults().get(SETUP_AGAIN)) == "true"
 
 
+def is_afresh(ssc: StreamingContext) -> bool:
+    """Whether a context leaves behind what its checkpoint remembers: as it is configured, else if it is not `getOrCreate`'s."""
+    said = ssc._sc.getConf().get(AFRESH)
+    return not (ssc._goes_on or is_set_up_again()) if said is None else said == "true"
+
+
 def context(program: Program) -> SparkContext:
     """The SparkContext that is active, or one as the program had it."""
     from tidemill.pyspark.conf import SparkConf
@@ -183,8 +194,8 @@ def context(program: Program) -> SparkContext:
     return SparkContext(conf=SparkConf().setAll(list(conf.items())))
 
 
-def prepare(ssc: StreamingContext) -> bytes:
-    """The bytes of the file for a context's program. PicklingError, naming the call, if a function cannot be stored."""
+def prepare(ssc: StreamingContext) -> Program:
+    """The program of a context. PicklingError, naming the call, if a function cannot be stored."""
     from tidemill.pyspark.streaming.pickled import dump
 
     steps = ssc._plan.steps
@@ -198,7 +209,7 @@ def prepare(ssc: StreamingContext) -> bytes:
         calls=[str(step) for step in steps],
         pickled=dump(steps),
         code=[_code_of(step) for step in steps],
-    ).encode()
+    )
 
 
 def _code_of(step: Step) -> str:
@@ -213,26 +224,21 @@ def _shape(code: types.CodeType) -> tuple[Any, ...]:
     return code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants
 
 
-def write(folder: Path, data: bytes) -> Path:
-    """Writes the file under another name, safe from a crash; `publish` makes it the program."""
+def store(folder: Path, program: Program) -> None:
+    """Makes it the program of the checkpoint; after a crash that has either this one or the one before."""
     unpublished = folder / f".{NAME}-{os.getpid()}"
     unpublished.unlink(missing_ok=True)
     file = os.open(unpublished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(file, "wb") as out:
-        out.write(data)
+        out.write(program.encode())
         out.flush()
         os.fsync(out.fileno())
-    return unpublished
-
-
-def publish(unpublished: Path) -> None:
-    """Makes a written file the program of its checkpoint."""
-    unpublished.rename(unpublished.parent / NAME)
-    folder = os.open(unpublished.parent, os.O_RDONLY)
+    unpublished.rename(folder / NAME)
+    directory = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(directory)
     finally:
-        os.close(folder)
+        os.close(directory)
 
 
 def read(directory: str) -> Program | None:

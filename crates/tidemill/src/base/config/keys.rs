@@ -277,6 +277,9 @@ keys! {
     /// What of a checkpoint may be thrown away because the program changed: uids separated by commas, `batch-duration`,
     /// or `*` for all that does not fit.
     CHECKPOINT_DISCARD: Option<String> = ConfigKey::<Option<String>>::optional("tidemill.checkpoint.discard", "nothing");
+    /// Whether a start leaves behind all that a checkpoint remembers of an earlier run: no state, no input positions, no
+    /// batches that are not done or were missed. Starts after it that do not say so go on from the new run.
+    CHECKPOINT_AFRESH: bool = switch("tidemill.checkpoint.afresh", "false");
     /// Whether a checkpoint is taken from a driver that seems to be alive, which then fails at its next commit.
     CHECKPOINT_TAKE_OVER: bool = switch("tidemill.checkpoint.takeOver", "false");
     /// Whether operations with state refuse to start without a checkpoint, as in Spark. Without one their state is gone

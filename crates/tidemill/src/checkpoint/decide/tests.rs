@@ -39,6 +39,7 @@ enum Op {
     Restart {
         closed: bool,
         damage: Vec<(u16, Harm)>,
+        afresh: bool,
     },
     /// A second driver takes over while the first is there.
     TakeOver,
@@ -60,8 +61,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any::<bool>().prop_map(|large| Op::Remember { large }),
         4 => Just(Op::Manifest),
         2 => Just(Op::Base),
-        2 => (any::<bool>(), proptest::collection::vec((any::<u16>(), harm), 0..4))
-            .prop_map(|(closed, damage)| Op::Restart { closed, damage }),
+        2 => (any::<bool>(), proptest::collection::vec((any::<u16>(), harm), 0..4), proptest::bool::weighted(0.2))
+            .prop_map(|(closed, damage, afresh)| Op::Restart { closed, damage, afresh }),
         1 => Just(Op::TakeOver),
     ]
 }
@@ -262,8 +263,9 @@ fn program() -> Program {
 
 type Opened = (Shared, Option<Box<dyn std::any::Any + Send + Sync>>, Recovered);
 
-fn opened(storage: &StorageRef, take_over: bool) -> Result<Opened> {
-    let options = OpenOptions { take_over, ..OpenOptions::default() };
+fn opened(storage: &StorageRef, take_over: bool, afresh: bool) -> Result<Opened> {
+    let leave_behind = if afresh { u64::MAX } else { 0 };
+    let options = OpenOptions { take_over, leave_behind, ..OpenOptions::default() };
     let opening = open(storage, program(), &options, crossbeam_channel::bounded(1).0)?;
     Ok((opening.shared, opening.hold, opening.recovered))
 }
@@ -271,7 +273,7 @@ fn opened(storage: &StorageRef, take_over: bool) -> Result<Opened> {
 impl Run {
     fn new() -> Self {
         let storage: StorageRef = Arc::new(MemoryStorage::new());
-        let (shared, hold, _) = opened(&storage, false).unwrap();
+        let (shared, hold, _) = opened(&storage, false, false).unwrap();
         let mut model = Model::default();
         model.believed.push(Event::Opened);
         model.log.insert(1, (vec![Event::Opened], Vec::new()));
@@ -348,10 +350,10 @@ impl Run {
     }
 
     /// Opens again and compares; false if it was refused, as it must be.
-    fn reopen(&mut self, take_over: bool) -> bool {
+    fn reopen(&mut self, take_over: bool, afresh: bool) -> bool {
         let (expected, may_refuse) = self.model.expected(&self.storage);
         let next = self.storage.list("log").unwrap().iter().filter_map(|file| log_number(&file.name)).max();
-        let opening = opened(&self.storage, take_over);
+        let opening = opened(&self.storage, take_over, afresh);
         let (shared, hold, recovered) = match opening {
             Ok(opening) => opening,
             Err(error) => {
@@ -361,7 +363,10 @@ impl Run {
                 return false;
             }
         };
-        let believed = expected.expect("it must be refused");
+        let mut believed = expected.expect("it must be refused");
+        if afresh {
+            believed.clear();
+        }
         assert_eq!(found(&self.storage, &recovered), outcome(&believed), "{:?}", recovered.warnings);
         let (number, mut events) = (next.unwrap_or_default() + 1, believed);
         assert_eq!(shared.tail().next, number + 1);
@@ -409,15 +414,15 @@ impl Run {
                 self.shared.write_base().unwrap();
                 self.manifest(&[]);
             }
-            Op::Restart { closed, damage } => {
+            Op::Restart { closed, damage, afresh } => {
                 if *closed {
                     self.manifest(&[LogEntry::Closed]);
                 }
                 self.hold = None;
                 damage.iter().for_each(|(which, harm)| self.harm(*which, *harm));
-                return self.reopen(false);
+                return self.reopen(false, *afresh);
             }
-            Op::TakeOver => return self.reopen(true),
+            Op::TakeOver => return self.reopen(true, false),
         }
         true
     }
@@ -431,7 +436,7 @@ proptest! {
         let mut last = ops.iter();
         let went_on = last.all(|op| run.step(op));
         if went_on {
-            run.step(&Op::Restart { closed: false, damage: vec![] });
+            run.step(&Op::Restart { closed: false, damage: vec![], afresh: false });
         }
     }
 }

@@ -55,7 +55,7 @@ impl<'a> Look<'a> {
         let dead_letters = memory.dead_letters.iter().map(|name| self.letters(name)).collect();
         let mut found = Inspection {
             url: self.storage.url().to_owned(),
-            program: memory.begun.then(|| ProgramFound::of(&memory.program)),
+            program: (memory.first_epoch > 0).then(|| ProgramFound::of(&memory.program)),
             zero: memory.zero,
             last_done: memory.last_done,
             unfinished: memory.unfinished.keys().copied().collect(),

@@ -76,7 +76,7 @@ fn state(storage: &StorageRef, sources: &[StateSource]) -> BTreeMap<u64, u64> {
 fn a_new_log_remembers_nothing_but_its_zero() {
     let storage = memory();
     let (log, recovered) = open(&storage).unwrap();
-    assert_eq!(recovered, Recovered { zero: at(7), ..Recovered::default() });
+    assert_eq!(recovered, Recovered { first_epoch: 1, zero: at(7), ..Recovered::default() });
     assert_eq!(log.epoch(), 1);
     drop(log);
     let (log, recovered) = CheckpointLog::open(&storage, program(), OpenOptions::default()).unwrap();
@@ -333,6 +333,60 @@ fn what_is_thrown_away_does_not_come_back() {
     drop(log);
     let (_, recovered) = CheckpointLog::open(&storage, other, OpenOptions::default()).unwrap();
     assert_eq!(state(&storage, &recovered.state), [(1, 200)].into());
+}
+
+/// Two batches that are done, one that is not, and what inputs remember.
+fn earlier_run(storage: &StorageRef) {
+    let (log, _) = open(storage).unwrap();
+    log.begin([("in".into(), vec![1, 2])].into()).unwrap();
+    for ms in [100, 200, 350] {
+        log.picked(&picked(ms)).unwrap();
+    }
+    log.done(&commit(storage, 1, 100, &change(100, 0..3))).unwrap();
+    let mut second = commit(storage, 1, 200, &change(200, 0..30_000));
+    (second.dead_letters, second.dead_letter_count) = (vec!["dead-letters/1".into()], 1);
+    log.done(&second).unwrap();
+    log.failed(at(350), "it broke").unwrap();
+}
+
+#[test]
+fn a_run_that_is_left_behind_leaves_nothing_but_the_time_of_its_last_batch() {
+    let storage = memory();
+    earlier_run(&storage);
+    let mut other = program();
+    other.operators[0].types = "u64 -> String".into();
+    let afresh = || OpenOptions { zero: at(300), leave_behind: 1, ..OpenOptions::default() };
+    let (log, recovered) = CheckpointLog::open(&storage, other.clone(), afresh()).unwrap();
+    assert_eq!(recovered, Recovered { first_epoch: 2, zero: at(400), ..Recovered::default() });
+    assert_eq!(log.epoch(), 2);
+    log.picked(&picked(500)).unwrap();
+    log.done(&commit(&storage, 2, 500, &change(500, 7..8))).unwrap();
+    drop(log);
+    // Whoever goes on goes on from the new run, and who wanted to leave the old one behind has done so.
+    for options in [OpenOptions::default(), afresh()] {
+        let (log, recovered) = CheckpointLog::open(&storage, other.clone(), options).unwrap();
+        assert_eq!((recovered.first_epoch, recovered.zero, recovered.last_done), (2, at(400), Some(at(500))));
+        assert_eq!(state(&storage, &recovered.state), [(7, 500)].into());
+        assert_eq!((recovered.unfinished, recovered.inputs), (Vec::new(), BTreeMap::new()));
+        assert_eq!(log.shared.tail().memory.dead_letters, ["dead-letters/1"]);
+        log.close();
+    }
+    // Two manifests that do without them are there.
+    assert!(storage.list("state").unwrap().iter().all(|file| !file.name.starts_with("state/1-")));
+}
+
+#[test]
+fn nobody_has_logged_the_start_when_it_is_announced_and_an_error_prevents_it() {
+    let storage = memory();
+    earlier_run(&storage);
+    let files = || storage.list("log").unwrap().len();
+    let before = files();
+    let refuse: super::BeforeStart = Arc::new(|last| Err(Error::user(format!("after start {last}"))));
+    let options = OpenOptions { leave_behind: 1, before_start: Some(refuse), ..OpenOptions::default() };
+    let refused = CheckpointLog::open(&storage, program(), options).unwrap_err();
+    assert_eq!((refused.to_string().as_str(), files()), ("after start 1", before));
+    let (_, recovered) = open(&storage).unwrap();
+    assert_eq!((recovered.first_epoch, recovered.last_done), (1, Some(at(200))));
 }
 
 #[test]

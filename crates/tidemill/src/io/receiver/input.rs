@@ -127,7 +127,8 @@ impl<R: Receiver> ReceiverInput<R> {
             }
         }
         for file in log.files()? {
-            let taken = match picked.first_unpicked(file) {
+            let unpicked = picked.first_unpicked(file).filter(|_| file.epoch >= memory.first_epoch);
+            let taken = match unpicked {
                 Some(from) => self.link.take_in(log, file, from)?,
                 None => 0,
             };

@@ -2,7 +2,7 @@
 
 use super::{Ending, Receiver, ReceiverLink, link::lock};
 use crate::{
-    base::{Data, Error},
+    base::{Data, Error, time::ms},
     dstream::input::{ReceiverEvent, ReceiverReport},
     rdd::task::panic_message,
 };
@@ -31,34 +31,37 @@ impl<T: Data> Supervisor<T> {
         let mut failures: u32 = 0;
         while !self.link.is_stopped() {
             let stored = self.link.shared.stored();
-            self.post(true, ReceiverEvent::Started);
+            self.started();
             let ending = catch_unwind(AssertUnwindSafe(|| receiver.run(&self.link)))
                 .unwrap_or_else(|panic| Err(Error::user(format!("the receiver panicked: {}", panic_message(&*panic)))));
             self.link.on_cut(None);
             if self.link.is_stopped() {
                 break;
             }
-            match ending {
+            let (why, error) = match ending {
                 Ok(Ending::Stop(reason)) => {
                     tracing::info!(receiver = self.name(), reason, "a receiver ended");
-                    break;
+                    return self.stopped(reason, None);
                 }
                 Ok(Ending::Restart(reason)) => {
                     failures = 0;
                     tracing::warn!(receiver = self.name(), reason, delay = ?self.restart_delay, "a receiver is restarted");
+                    (reason, None)
                 }
                 Err(error) => {
                     // One that took records in before it failed is not one that never works.
                     failures = if self.link.shared.stored() > stored { 1 } else { failures + 1 };
                     self.tell_of_failure(failures, &error);
+                    (error.to_string(), Some(error))
                 }
-            }
-            self.post(false, ReceiverEvent::Stopped);
-            if self.link.wait(self.back_off(failures)) {
+            };
+            let delay = self.back_off(failures);
+            self.stopped(format!("Restarting receiver with delay {}ms: {why}", ms(delay)), error.as_ref());
+            if self.link.wait(delay) {
                 return;
             }
         }
-        self.post(false, ReceiverEvent::Stopped);
+        self.stopped("Stopped by driver".to_owned(), None);
     }
 
     /// Someone has to look at a receiver that fails again and again; the log says so louder now and then.
@@ -87,10 +90,29 @@ impl<T: Data> Supervisor<T> {
         lock(&self.link.shared.report).name.clone()
     }
 
-    fn post(&self, active: bool, event: fn(ReceiverReport) -> ReceiverEvent) {
+    /// It runs, and has had no error yet.
+    fn started(&self) {
+        self.post(ReceiverEvent::Started, |report| {
+            report.active = true;
+            (report.last_error_message, report.last_error, report.last_error_time) = Default::default();
+        });
+    }
+
+    /// It does not run any more, for the reason that Spark gives.
+    fn stopped(&self, message: String, error: Option<&Error>) {
+        let now = self.link.clock.now();
+        self.post(ReceiverEvent::Stopped, |report| {
+            report.active = false;
+            report.last_error_message = message;
+            report.last_error = error.map(|error| format!("{error:?}")).unwrap_or_default();
+            report.last_error_time = error.map(|_| now);
+        });
+    }
+
+    fn post(&self, event: fn(ReceiverReport) -> ReceiverEvent, change: impl FnOnce(&mut ReceiverReport)) {
         let report = {
             let mut report = lock(&self.link.shared.report);
-            report.active = active;
+            change(&mut report);
             report.clone()
         };
         (self.link.shared.events)(event(report));

@@ -66,6 +66,18 @@ fn start<T: Data, F: FnMut(&ReceiverLink<T>) -> Result<()> + Send + 'static>(
     memory: Memory<'_>,
     run: F,
 ) -> Result<Run<Does<T, F>>> {
+    start_of_run(1, storage, config, epoch, memory, run)
+}
+
+/// As [`start`], of a run that began with its `first_epoch`th start.
+fn start_of_run<T: Data, F: FnMut(&ReceiverLink<T>) -> Result<()> + Send + 'static>(
+    first_epoch: u64,
+    storage: Arc<dyn Storage>,
+    config: Config,
+    epoch: u64,
+    memory: Memory<'_>,
+    run: F,
+) -> Result<Run<Does<T, F>>> {
     let context = Context::new(config.clone())?;
     let clock = Arc::new(ManualClock::new(Time::from_ms(0)));
     let graph = Graph::new(context.session().clone(), seconds(1), config.clone(), clock)?;
@@ -77,7 +89,8 @@ fn start<T: Data, F: FnMut(&ReceiverLink<T>) -> Result<()> + Send + 'static>(
     let input = ReceiverInput::new(&graph, &pool, name, Does(run, returned.clone(), std::marker::PhantomData))?;
     input.check()?;
     let again: BTreeSet<Time> = memory.2.iter().copied().collect();
-    input.restore(&InputMemory { uid: "does(x)", remembered: memory.0, picked: memory.1, again: &again })?;
+    let (remembered, picked) = (memory.0, memory.1);
+    input.restore(&InputMemory { uid: "does(x)", remembered, picked, again: &again, first_epoch })?;
     input.start()?;
     Ok(Run { input, context, pool, returned })
 }
@@ -147,6 +160,16 @@ fn what_is_stored_and_not_picked_is_in_the_first_batch_of_the_next_run_in_order(
     run.done(&batch);
     assert_eq!(files(&storage), [""; 0]);
     assert!(!run.input.has_unpicked());
+    Ok(())
+}
+
+#[test]
+fn what_a_run_that_is_left_behind_has_stored_is_deleted() -> Result<()> {
+    let storage = MemoryStorage::new();
+    drop(start(Arc::new(storage.clone()), logged(), 1, NOTHING, one_to_five)?.ended());
+    assert!(!files(&storage).is_empty());
+    let run = start_of_run(2, Arc::new(storage.clone()), logged(), 3, NOTHING, nothing)?.ended();
+    assert_eq!((files(&storage), run.pick(10).1.records), (Vec::new(), 0));
     Ok(())
 }
 

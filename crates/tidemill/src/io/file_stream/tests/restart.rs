@@ -100,8 +100,13 @@ impl Restarted {
         self.input = declare(&self.folder, &self.test, &self.clock, &self.config, &self.options);
         let again: BTreeSet<Time> =
             self.picked.iter().map(|(time, _)| *time).filter(|time| *time > self.done).collect();
-        let memory =
-            InputMemory { uid: "files", remembered: self.remembered.as_deref(), picked: &self.picked, again: &again };
+        let memory = InputMemory {
+            uid: "files",
+            remembered: self.remembered.as_deref(),
+            picked: &self.picked,
+            again: &again,
+            first_epoch: 1,
+        };
         self.input.restore(&memory).unwrap();
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     Config, Error, ErrorKind, Misuse, Result, StreamingContext, Time,
+    base::storage::MemoryStorage,
     io::{Sink, SinkContract, SinkStart},
     keys, seconds,
     testing::{TestContext, check_sink},
@@ -133,6 +134,20 @@ fn a_program_keeps_its_job_and_counts_its_starts() {
     assert!(first.job.is_some());
     assert_eq!((first.job, first.uid), (second.job, second.uid));
     assert_eq!((first.epoch, second.epoch, second.has_unfinished), (1, 2, false));
+}
+
+#[test]
+fn no_batch_of_a_fresh_run_is_taken_for_one_of_the_run_before() {
+    let (checkpoint, world) = (MemoryStorage::new(), Marked::default());
+    for run in ["first", "second", "third"] {
+        // The clock of each begins at 0.
+        let config = Config::new().set(keys::CHECKPOINT_AFRESH, true);
+        let test = TestContext::remembered_in(checkpoint.clone(), config, seconds(1));
+        test.stream(vec![vec![run.to_owned()], vec![]]).save_to(world.again());
+        test.run(2).unwrap();
+    }
+    let sealed: Vec<_> = world.world.lock().unwrap().batches.values().flatten().cloned().collect();
+    assert_eq!(sealed, ["first", "second", "third"]);
 }
 
 #[test]
