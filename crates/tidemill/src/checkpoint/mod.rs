@@ -38,5 +38,6 @@ pub(crate) use job::job;
 pub(crate) use log::{BeforeStart, CheckpointLog, OpenOptions};
 pub use model::Slice;
 pub(crate) use model::{Commit, Part, Picked, Program, Recovered, Slices, StateSource};
+pub(crate) use open::nonce;
 pub use owner::utc;
 pub(crate) use state_file::{load_state, put_state};

@@ -84,7 +84,7 @@ pub(super) fn open(storage: &StorageRef, program: Program, options: &OpenOptions
 }
 
 /// A number that no other start draws: the keys of the standard library's hashers are random.
-pub(super) fn nonce() -> u64 {
+pub(crate) fn nonce() -> u64 {
     RandomState::new().hash_one(wall_now().as_ms())
 }
 

@@ -43,6 +43,9 @@ pub struct SinkStart {
     pub uid: String,
     /// Which start of the program this is, from 1; 0 without a checkpoint. Of two that run, the lower one is to end.
     pub epoch: u64,
+    /// Drawn anew at each start and the same in every process: tells apart two runs of copies of one checkpoint, whose starts
+    /// have the same number.
+    pub run: u64,
     /// Which process this is, from 0.
     pub process: usize,
     /// How many processes run the program.

@@ -203,7 +203,7 @@ impl JobScheduler {
         self.graph.set_zero_time(restart.zero);
         self.set_clock_lag(&restart);
         self.tell_start(&restart)?;
-        self.start_sinks(restart.job.as_deref(), !restart.unfinished.is_empty())?;
+        self.start_sinks(&restart.start)?;
         self.restore_state(restart.last_done, &restart.state, &restart.sinks)?;
         for input in self.graph.inputs() {
             input.start()?;

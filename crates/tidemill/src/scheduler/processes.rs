@@ -11,7 +11,7 @@ use super::{
 use crate::{
     base::{Error, Result, Time, clock::Stopwatch},
     checkpoint::StateSource,
-    dstream::{graph::Graph, input::Slice},
+    dstream::{graph::Graph, input::Slice, output::SinkStart},
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -47,6 +47,7 @@ struct Remembered {
     state: Vec<StateSource>,
     sinks: PreparedLast,
     job: Option<String>,
+    run: u64,
     has_unfinished: bool,
 }
 
@@ -96,8 +97,9 @@ impl JobScheduler {
             last_done: restart.last_done,
             state: restart.state.clone(),
             sinks: restart.sinks.clone(),
-            job: restart.job.clone(),
-            has_unfinished: !restart.unfinished.is_empty(),
+            job: restart.start.job.clone(),
+            run: restart.start.run,
+            has_unfinished: restart.start.has_unfinished,
         };
         tell(&self.graph, &Note::Start(Opening::of(&self.graph, restart.zero), remembered))
     }
@@ -132,7 +134,10 @@ impl JobScheduler {
                 self.graph.set_zero_time(Time::from_ms(theirs.zero_ms));
                 self.graph.set_epoch(remembered.epoch);
                 self.graph.identify()?;
-                self.start_sinks(remembered.job.as_deref(), remembered.has_unfinished)?;
+                let mut start = SinkStart::default();
+                (start.job, start.run, start.has_unfinished) =
+                    (remembered.job, remembered.run, remembered.has_unfinished);
+                self.start_sinks(&start)?;
                 self.restore_state(remembered.last_done, &remembered.state, &remembered.sinks)
             }
             Some(_) => Err(self.graph.session.runner().part("process 0 runs batches of another streaming context")),

@@ -27,18 +27,20 @@ pub(super) struct Restart {
     pub(super) last_done: Option<Time>,
     pub(super) state: Vec<StateSource>,
     pub(super) sinks: PreparedLast,
-    /// The id of the program, where an output wants it.
-    pub(super) job: Option<String>,
+    /// What sinks are told: the id of the program where one wants it, and what else is the same for all.
+    pub(super) start: SinkStart,
 }
 
 impl Restart {
     /// Of a program that remembers nothing.
     fn fresh(zero: Time) -> Self {
         let (unfinished, state, sinks) = (Vec::new(), Vec::new(), PreparedLast::new());
-        Self { zero, unfinished, last: None, last_done: None, state, sinks, job: None }
+        Self { zero, unfinished, last: None, last_done: None, state, sinks, start: SinkStart::default() }
     }
 
     fn of(recovered: Recovered, job: Option<String>) -> Self {
+        let mut start = SinkStart::default();
+        (start.job, start.run, start.has_unfinished) = (job, checkpoint::nonce(), !recovered.unfinished.is_empty());
         let picked = recovered.picked_since.iter().chain(&recovered.unfinished).map(|picked| picked.time);
         Self {
             zero: recovered.zero,
@@ -47,7 +49,7 @@ impl Restart {
             last_done: recovered.last_done,
             state: recovered.state,
             sinks: recovered.sinks,
-            job,
+            start,
         }
     }
 
@@ -138,13 +140,12 @@ impl JobScheduler {
     }
 
     /// On every process: tells sinks that the program starts.
-    pub(super) fn start_sinks(&self, job: Option<&str>, has_unfinished: bool) -> Result<()> {
+    pub(super) fn start_sinks(&self, start: &SinkStart) -> Result<()> {
         let (process, processes) = self.graph.session.runner().process();
         for output in self.graph.outputs() {
             let Some(sink) = output.sink() else { continue };
-            let mut start = SinkStart::default();
-            (start.job, start.uid) = (job.map(str::to_owned), output.uid().to_owned());
-            (start.epoch, start.has_unfinished) = (self.graph.epoch(), has_unfinished);
+            let mut start = start.clone();
+            (start.uid, start.epoch) = (output.uid().to_owned(), self.graph.epoch());
             (start.process, start.processes) = (process, processes);
             sink.start(&start).map_err(|error| error.context(format_args!("\"{}\" cannot start", output.site)))?;
         }
