@@ -154,7 +154,7 @@ impl Cluster {
             StartingOffsets::Earliest => self.beginnings(partitions)?,
             StartingOffsets::Timestamp(time) => {
                 let at = i64::try_from(time.as_ms()).unwrap_or(i64::MAX);
-                let mut found = self.offsets_at(self.consumer(), partitions, at)?;
+                let mut found = self.told_by_all(self.answers(self.consumer(), partitions, at)?)?;
                 let ends = self.ends(&without(partitions, &found))?;
                 found.extend(ends);
                 found
@@ -188,23 +188,43 @@ impl Cluster {
         partitions: &[TopicPartition],
         at: i64,
     ) -> Result<Offsets> {
+        Ok(self.told(&self.answers(client, partitions, at)?))
+    }
+
+    fn answers(
+        &self,
+        client: &BaseConsumer<impl ConsumerContext>,
+        partitions: &[TopicPartition],
+        at: i64,
+    ) -> Result<TopicPartitionList> {
         if partitions.is_empty() {
-            return Ok(Offsets::new());
+            return Ok(TopicPartitionList::new());
         }
         let list = self.list(partitions.iter().map(|partition| (partition, Offset::from_raw(at))))?;
         let asked = client.offsets_for_times(list, self.timeout);
-        self.told(asked.map_err(|error| self.settings.error("offsets could not be looked up", &error))?)
+        asked.map_err(|error| self.settings.error("offsets could not be looked up", &error))
     }
 
     fn committed(&self, partitions: &[TopicPartition]) -> Result<Offsets> {
         let list = self.list(partitions.iter().map(|partition| (partition, Offset::Invalid)))?;
         let asked = self.consumer().committed_offsets(list, self.timeout);
-        self.told(
+        self.told_by_all(
             asked.map_err(|error| self.settings.error("the offsets of the group could not be looked up", &error))?,
         )
     }
 
-    fn told(&self, list: TopicPartitionList) -> Result<Offsets> {
+    /// What they told, where one that could not be asked must not pass for one that has nothing.
+    fn told_by_all(&self, list: TopicPartitionList) -> Result<Offsets> {
+        for element in list.elements() {
+            element.error().map_err(|error| {
+                let (topic, partition) = (element.topic(), element.partition());
+                self.settings.error(format_args!("\"{topic}-{partition}\" did not tell an offset"), &error)
+            })?;
+        }
+        Ok(self.told(&list))
+    }
+
+    fn told(&self, list: &TopicPartitionList) -> Offsets {
         let mut offsets = Offsets::new();
         for element in list.elements() {
             let partition = TopicPartition::new(element.topic(), element.partition());
@@ -214,7 +234,7 @@ impl Cluster {
                 (Err(error), _) => tracing::debug!(%partition, %error, "a partition did not tell an offset"),
             }
         }
-        Ok(offsets)
+        offsets
     }
 
     fn list<'a>(&self, offsets: impl Iterator<Item = (&'a TopicPartition, Offset)>) -> Result<TopicPartitionList> {

@@ -35,7 +35,6 @@ use tidemill::{Error, Interrupt, Result, base::clock::Stopwatch};
 const DEFAULTS: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "20"),
     ("fetch.queue.backoff.ms", "10"),
-    ("queued.min.messages", "1000000"),
     ("fetch.message.max.bytes", "4194304"),
 ];
 
@@ -44,6 +43,11 @@ const AHEAD_KBYTES: usize = 256 * 1024;
 const LEAST_AHEAD_KBYTES: usize = 1024;
 const MOST_AHEAD_KBYTES: usize = 16 * 1024;
 const AHEAD: &str = "queued.max.messages.kbytes";
+
+/// A record that is fetched ahead takes so much more than what is in it, which is not counted among the bytes: so small ones are
+/// counted.
+const RECORD_BYTES: usize = 400;
+const AHEAD_RECORDS: &str = "queued.min.messages";
 
 /// The consumers of one stream in this process.
 pub(super) struct Fetchers {
@@ -117,8 +121,9 @@ impl Fetchers {
 
     fn fetcher(&self) -> Result<Fetcher> {
         let ahead = AHEAD_KBYTES / self.partitions.load(Ordering::Relaxed);
-        let ahead = ahead.clamp(LEAST_AHEAD_KBYTES, MOST_AHEAD_KBYTES).to_string();
-        let defaults = DEFAULTS.iter().copied().chain([(AHEAD, ahead.as_str())]);
+        let ahead = ahead.clamp(LEAST_AHEAD_KBYTES, MOST_AHEAD_KBYTES);
+        let (kbytes, records) = (ahead.to_string(), (ahead * 1024 / RECORD_BYTES).to_string());
+        let defaults = DEFAULTS.iter().copied().chain([(AHEAD, kbytes.as_str()), (AHEAD_RECORDS, records.as_str())]);
         let unset = defaults.filter(|(key, _)| self.settings.get(key).is_none());
         let engine: Vec<_> = unset.chain([("enable.partition.eof", "true")]).collect();
         let consumer = Arc::new(self.settings.consumer(&self.group_id, &engine, self.log.clone())?);

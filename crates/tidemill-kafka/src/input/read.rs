@@ -79,8 +79,10 @@ struct Reading<'a, K, V> {
     /// What was not read yet.
     next: i64,
     until: i64,
-    /// Whether the fetch began in this reading, so that an end of the partition that it reports is the present one.
+    /// Whether the fetch began in this reading, so that an end of the partition that it reports is not one of long ago.
     is_fresh: bool,
+    /// Whether it began after the partition told that it goes to the end of the range.
+    goes_far_enough: bool,
     /// Whether the queue is in a state in which nobody knows what it brings.
     is_lost: bool,
     /// Since when nothing came.
@@ -117,6 +119,7 @@ impl<'a, K: FromBytes, V: FromBytes> Reading<'a, K, V> {
             reader: Some(reader),
             next: range.from_offset,
             until: range.until_offset,
+            goes_far_enough: false,
             is_lost: false,
             silent: Stopwatch::start(),
         };
@@ -219,10 +222,18 @@ impl<'a, K: FromBytes, V: FromBytes> Reading<'a, K, V> {
         Err(error)
     }
 
-    /// There is nothing between what was read and the end of the partition.
+    /// There is nothing between what was read and the end of the partition: as it was known to the broker that was asked. A new
+    /// leader may be behind for a moment, so that is only believed of a fetch that began after it told that it is not.
     fn ended(&mut self) -> Result<Step<K, V>> {
-        let extent = self.fetcher.extent(&self.partition)?;
-        if extent.end >= self.until { Ok(Step::End) } else { self.lost("the partition ends before them") }
+        if self.goes_far_enough {
+            return Ok(Step::End);
+        }
+        if self.fetcher.extent(&self.partition)?.end < self.until {
+            return self.lost("the partition ends before them");
+        }
+        self.goes_far_enough = true;
+        self.seek(self.next)?;
+        Ok(Step::Nothing)
     }
 
     /// Some of the range is not there any more.

@@ -47,6 +47,8 @@ pub(super) struct Known {
     pub(super) failure: Option<Error>,
     pub(super) held_up: HeldUp,
     suspected: BTreeMap<TopicPartition, Stopwatch>,
+    /// The partitions that there were at the last refresh.
+    listed: Vec<TopicPartition>,
     asked: u64,
     answered: u64,
     refreshed: bool,
@@ -59,6 +61,8 @@ pub(super) struct Known {
 pub(super) struct Trouble {
     pub(super) since: Time,
     pub(super) error: Error,
+    /// Since it was asked last.
+    asked: Stopwatch,
 }
 
 /// What the thread works with.
@@ -133,53 +137,58 @@ impl Watch {
 
     fn run(&self, mut cluster: Cluster) {
         let mut since_refresh: Option<Stopwatch> = None;
-        while let Some((asked, commit)) = self.next_task(&cluster, since_refresh) {
+        while let Some((asks, commit)) = self.next_task(&cluster, since_refresh) {
             if !commit.is_empty() {
                 cluster.commit(&commit);
             }
+            let asked = self.known().asked;
             let due = since_refresh.is_none_or(|since| since.elapsed() >= self.refresh_interval);
-            let outcome = match (due, asked) {
-                (true, _) => Some(self.refresh(&mut cluster)),
-                (false, Some(_)) => Some(self.ask_for_ends(&cluster)),
-                (false, None) => None,
-            };
-            if due && matches!(outcome, Some(Ok(()))) {
-                since_refresh = Some(Stopwatch::start());
-            }
+            let outcome = asks.then(|| if due { self.refresh(&mut cluster) } else { self.ask_for_ends(&cluster) });
             // What the client has to say of it comes before what is made of it.
             cluster.serve(Duration::from_millis(1));
-            if let Some(outcome) = outcome {
-                self.answered(&cluster, asked, outcome);
+            let Some(outcome) = outcome else { continue };
+            match &outcome {
+                Ok(()) if due => since_refresh = Some(Stopwatch::start()),
+                Ok(()) => {}
+                // Perhaps the partitions are others now.
+                Err(_) => since_refresh = None,
             }
+            self.answered(&cluster, asked, outcome);
         }
         self.finish(&cluster);
     }
 
-    /// What to do next: up to which question to answer, and what to commit. `None` when the stream ends.
-    fn next_task(&self, cluster: &Cluster, since_refresh: Option<Stopwatch>) -> Option<(Option<u64>, Offsets)> {
+    /// What to do next: whether to ask the cluster, and what to commit. `None` when the stream ends.
+    fn next_task(&self, cluster: &Cluster, since_refresh: Option<Stopwatch>) -> Option<(bool, Offsets)> {
         let mut known = self.known();
         loop {
             if known.ending {
                 return None;
             }
             let commit = std::mem::take(&mut known.to_commit);
-            let asked = (known.answered < known.asked).then_some(known.asked);
-            let rest = match since_refresh {
-                _ if known.trouble.is_some() => PAUSE,
-                Some(since) => self.refresh_interval.saturating_sub(since.elapsed()),
-                None => Duration::ZERO,
-            };
-            if known.trouble.is_none() && (asked.is_some() || rest.is_zero()) || !commit.is_empty() {
-                return Some((asked, commit));
+            let rest = self.rest(&known, since_refresh);
+            if rest.is_zero() || !commit.is_empty() {
+                return Some((rest.is_zero(), commit));
             }
             let under_way = cluster.log().commits_under_way();
             let pause = if under_way { rest.min(PAUSE) } else { rest };
             let (again, waited) = self.changed.wait_timeout(known, pause).unwrap_or_else(PoisonError::into_inner);
             known = again;
-            if waited.timed_out() {
-                let asked = (known.answered < known.asked).then_some(known.asked);
-                return Some((asked, std::mem::take(&mut known.to_commit)));
+            if waited.timed_out() && under_way {
+                return Some((false, Offsets::new()));
             }
+        }
+    }
+
+    /// How long the cluster is not asked. One in trouble has its pause, however many batches come meanwhile.
+    fn rest(&self, known: &Known, since_refresh: Option<Stopwatch>) -> Duration {
+        match (&known.trouble, since_refresh) {
+            _ if known.failure.is_some() => self.refresh_interval,
+            (Some(trouble), _) => PAUSE.saturating_sub(trouble.asked.elapsed()),
+            (None, Some(since)) if known.answered == known.asked => {
+                self.refresh_interval.saturating_sub(since.elapsed())
+            }
+            (None, _) => Duration::ZERO,
         }
     }
 
@@ -200,54 +209,66 @@ impl Watch {
         let mut known = self.known();
         let anew = known.made_anew(&ids);
         for topic in &anew {
-            self.follow(&mut known, topic, &beginnings, &ends)?;
+            self.follow(&mut known, topic, &partitions, &beginnings, &ends)?;
         }
         if !first && !new.is_empty() {
             tracing::info!(partitions = ?new.iter().map(ToString::to_string).collect::<Vec<_>>(), "new partitions are read");
         }
-        if let Some(written_ends) = written_ends {
-            self.tell_of_held_up(&mut known.held_up, &ends, &written_ends);
+        if let Some(written_ends) = &written_ends {
+            self.tell_of_held_up(&mut known.held_up, &ends, written_ends);
         }
         known.positions.extend(starting);
         known.ids.extend(ids);
+        // What an open transaction holds back is no loss.
+        let ends_of_all = written_ends.unwrap_or_else(|| ends.clone());
         known.ends.extend(ends);
+        known.listed = partitions;
         for (partition, begin) in &beginnings {
             self.pass_over_expired(&mut known, partition, *begin)?;
         }
-        self.check_ends(&mut known)?;
+        if !first {
+            self.check_ends(&mut known, &beginnings, &ends_of_all)?;
+        }
         (known.begun, known.refreshed) = (true, true);
         Ok(())
     }
 
     /// A topic that is not there when the stream is to begin is probably misspelt; one that was there may come back.
     fn unless_missing(&self, error: Error) -> Error {
-        let code = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
-        match code {
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) if !self.known().begun => {
-                Error::invalid(format!("{error}; make the topic before the program starts, or name another"))
-            }
-            _ => error,
+        match is_missing(&error) && !self.known().begun {
+            true => Error::invalid(format!("{error}; make the topic before the program starts, or name another")),
+            false => error,
         }
     }
 
     fn ask_for_ends(&self, cluster: &Cluster) -> Result<()> {
-        let partitions: Vec<_> = self.known().positions.keys().cloned().collect();
+        let partitions = self.known().listed.clone();
         let ends = cluster.ends(&partitions)?;
         if ends.is_empty() && !partitions.is_empty() {
             return Err(Error::unavailable("no partition told how far it goes"));
         }
-        let mut known = self.known();
-        known.ends.extend(ends);
-        self.check_ends(&mut known)
+        self.known().ends.extend(ends);
+        Ok(())
     }
 
     /// A topic is another one under an old name: nothing of the old one can be read any more.
-    fn follow(&self, known: &mut Known, topic: &str, beginnings: &Offsets, ends: &Offsets) -> Result<()> {
+    fn follow(
+        &self,
+        known: &mut Known,
+        topic: &str,
+        partitions: &[TopicPartition],
+        beginnings: &Offsets,
+        ends: &Offsets,
+    ) -> Result<()> {
         let of_topic: Vec<_> = known.positions.keys().filter(|partition| &*partition.topic == topic).cloned().collect();
         for partition in of_topic {
             let from = known.positions[&partition];
             let extent = match (beginnings.get(&partition), ends.get(&partition)) {
                 (Some(begin), Some(end)) => Extent { begin: *begin, end: *end },
+                _ if partitions.contains(&partition) => {
+                    return Err(Error::unavailable(format!("\"{partition}\" did not tell how far it goes")));
+                }
+                // The new topic has fewer.
                 _ => Extent { begin: 0, end: 0 },
             };
             let why = "the topic was deleted and made anew";
@@ -274,8 +295,8 @@ impl Watch {
     }
 
     /// A partition that ends before what was read of it lost its end, or is another one.
-    fn check_ends(&self, known: &mut Known) -> Result<()> {
-        let Known { positions, ends, suspected, .. } = known;
+    fn check_ends(&self, known: &mut Known, beginnings: &Offsets, ends: &Offsets) -> Result<()> {
+        let Known { positions, suspected, .. } = known;
         let behind = |(partition, position): (&TopicPartition, &i64)| {
             ends.get(partition).is_some_and(|end| end < position).then(|| partition.clone())
         };
@@ -286,7 +307,8 @@ impl Watch {
             if since.elapsed() < SUSPICION {
                 continue;
             }
-            let (from, extent) = (positions[&partition], Extent { begin: 0, end: ends[&partition] });
+            let begin = beginnings.get(&partition).copied().unwrap_or_default();
+            let (from, extent) = (positions[&partition], Extent { begin, end: ends[&partition] });
             let why = "the partition ends before them; it lost its end, or the topic was made anew";
             let next = self.losses.go_on(&Loss { partition: &partition, from, until: None, why, extent })?;
             positions.insert(partition, next);
@@ -304,15 +326,13 @@ impl Watch {
     }
 
     /// Takes note of what came of a question.
-    fn answered(&self, cluster: &Cluster, asked: Option<u64>, outcome: Result<()>) {
+    fn answered(&self, cluster: &Cluster, asked: u64, outcome: Result<()>) {
         let mut known = self.known();
         // Who is not let in when the program starts has to change something; who was may wait.
         let outcome = if known.refreshed { outcome } else { outcome.map_err(|error| cluster.log().explained(error)) };
         match outcome {
             Ok(()) => {
-                if let Some(asked) = asked {
-                    known.answered = asked;
-                }
+                known.answered = asked;
                 if let Some(trouble) = known.trouble.take() {
                     let now = SystemClock::new().now();
                     tracing::info!(topics = %self.topics, silent_for = ?now.since(trouble.since), "Kafka answers again");
@@ -343,6 +363,12 @@ impl Watch {
     }
 }
 
+/// Whether the cluster answered that a topic is not there.
+fn is_missing(error: &Error) -> bool {
+    let code = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    matches!(code, Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic))
+}
+
 impl Known {
     /// The topics that have another id than they had.
     fn made_anew(&self, ids: &TopicIds) -> Vec<String> {
@@ -352,11 +378,12 @@ impl Known {
 
     fn note_trouble(&mut self, topics: &Topics, error: Error, complaint: &str) {
         if let Some(trouble) = &mut self.trouble {
-            trouble.error = error;
+            (trouble.error, trouble.asked) = (error, Stopwatch::start());
             return;
         }
         let since = SystemClock::new().now();
-        tracing::warn!(%topics, %since, "{error}{complaint}: Kafka does not answer; batches bring nothing until it does");
-        self.trouble = Some(Trouble { since, error });
+        let missing = if is_missing(&error) { "a topic is not there any more" } else { "Kafka does not answer" };
+        tracing::warn!(%topics, %since, "{error}{complaint}: {missing}; batches bring nothing until that changes");
+        self.trouble = Some(Trouble { since, error, asked: Stopwatch::start() });
     }
 }

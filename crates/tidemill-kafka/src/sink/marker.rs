@@ -40,6 +40,9 @@ pub(super) struct Marker {
 pub(super) struct Origin {
     pub(super) processes: usize,
     pub(super) epoch: u64,
+    /// Which of the runs with this epoch, if there are copies of a checkpoint; 0 in marks of before it was written down.
+    #[serde(default)]
+    pub(super) run: u64,
 }
 
 impl Marker {
@@ -113,8 +116,8 @@ impl MarkerGroup {
                 }
                 Err(error) if error.kind() == ErrorKind::Unavailable => {
                     return Err(error.context(
-                        "no answer, or none that is final; if the brokers are there, a transaction may hang that nobody \
-                         ends (kafka-transactions.sh find-hanging)",
+                        "no broker answers, or none with an answer that is final; if they are there, a transaction may hang \
+                         that nobody ends (kafka-transactions.sh find-hanging)",
                     ));
                 }
                 read => return read,

@@ -245,7 +245,8 @@ impl<T: Data> Sink<T> for KafkaSink<T> {
             Writer::Transactions(transactions) => transactions,
             Writer::Plain(plain) => {
                 let producer = plain.producer()?;
-                return self.each(records, |r, p| producer.send(r, p), |topic| producer.partitions(topic));
+                let written = self.each(records, |r, p| producer.send(r, p), |topic| producer.partitions(topic));
+                return written.inspect_err(|_| plain.give_up());
             }
         };
         match transactions.enter(time, partition)? {

@@ -10,7 +10,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     time::Duration,
 };
-use tidemill::{Error, Result, Time, io::SinkStart};
+use tidemill::{Error, ErrorKind, Result, Time, io::SinkStart};
 
 /// One sink of one start of a program.
 #[derive(Clone, Debug)]
@@ -49,11 +49,17 @@ impl Place {
         MarkerGroup::new(&self.settings, &self.topic, self.name('.', process), self.log())
     }
 
+    /// What was committed last.
+    ///
     /// # Errors
-    /// Closed, if a later start of the program has written; otherwise what that says of the last one.
+    /// Closed, if another run of the program has written it.
     pub(super) fn last_mark(&self, process: usize) -> Result<Option<Marker>> {
-        let mark = MarkerGroup::last(&self.settings, &self.topic, self.name('.', process), self.log())?;
-        self.check_epoch(mark).map(|()| mark)
+        let mark = self.mark_of_any_run(process)?;
+        self.check_run(mark).map(|()| mark)
+    }
+
+    fn mark_of_any_run(&self, process: usize) -> Result<Option<Marker>> {
+        MarkerGroup::last(&self.settings, &self.topic, self.name('.', process), self.log())
     }
 
     /// A producer that has the transactional id of a process: whoever had it is fenced, and what that one left is decided.
@@ -79,8 +85,20 @@ impl Place {
     }
 
     /// # Errors
-    /// Closed, if the mark is of a later start of the program.
-    pub(super) fn check_epoch(&self, mark: Option<Marker>) -> Result<()> {
+    /// Closed, if the mark is of a later start of the program, or of a start with the same number: of a copy of the
+    /// checkpoint, which has taken over since this run did.
+    pub(super) fn check_run(&self, mark: Option<Marker>) -> Result<()> {
+        self.check_epoch(mark)?;
+        match mark.filter(|mark| mark.of.epoch == self.start.epoch && mark.of.run != self.start.run) {
+            Some(_) => Err(Error::fenced(format!(
+                "another run of this program, from a copy of its checkpoint, writes to \"{}\"; this one ends",
+                self.topic
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_epoch(&self, mark: Option<Marker>) -> Result<()> {
         match mark.filter(|mark| mark.of.epoch > self.start.epoch) {
             Some(mark) => Err(Error::fenced(format!(
                 "a newer run of this program, its start {}, writes to \"{}\"; this one, start {}, ends",
@@ -91,7 +109,8 @@ impl Place {
     }
 
     pub(super) fn mark(&self, time: Time) -> Marker {
-        Marker { time, of: Origin { processes: self.start.processes, epoch: self.start.epoch } }
+        let SinkStart { processes, epoch, run, .. } = self.start;
+        Marker { time, of: Origin { processes, epoch, run } }
     }
 
     /// Commits a transaction of nothing but the mark of a process.
@@ -105,8 +124,23 @@ impl Place {
 
     /// Before the first batch, on the driver: fences what an earlier start left behind, and brings its marks to the
     /// number of processes that there is now.
+    ///
+    /// # Errors
+    /// Closed, if another run takes over at the same time, or has a later start.
     pub(super) fn take_over(&self, last_done: Option<Time>) -> Result<()> {
-        let first = self.last_mark(0)?;
+        self.try_take_over(last_done).map_err(|error| match error.kind() {
+            ErrorKind::Closed => Error::fenced(format!(
+                "another run of this program took \"{}\" over while this one started, which ends",
+                self.topic
+            ))
+            .with_source(error),
+            _ => error,
+        })
+    }
+
+    fn try_take_over(&self, last_done: Option<Time>) -> Result<()> {
+        let first = self.mark_of_any_run(0)?;
+        self.check_epoch(first)?;
         let (before, now) = (first.map_or(0, |mark| mark.of.processes), self.start.processes);
         let producers: Vec<_> = (0..before.max(now)).map(|process| self.producer(process)).collect::<Result<_>>()?;
         // Only now nobody changes them any more.

@@ -30,9 +30,14 @@ impl Plain {
         Ok(made)
     }
 
+    /// Something was not taken: what comes next has a new producer.
+    pub(super) fn give_up(&self) {
+        *self.kept() = None;
+    }
+
     /// Waits until all is delivered.
     pub(super) fn flush(&self) -> Result<()> {
         let Some(producer) = self.kept().clone() else { return Ok(()) };
-        producer.flush().inspect_err(|_| *self.kept() = None)
+        producer.flush().inspect_err(|_| self.give_up())
     }
 }

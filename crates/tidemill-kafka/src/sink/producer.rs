@@ -189,13 +189,17 @@ impl Producer {
     /// Waits until all that was handed over is delivered.
     ///
     /// # Errors
-    /// As [`failed`](Self::failed); Unavailable, if it takes longer than a call may.
+    /// As [`failed`](Self::failed); Unavailable, if nothing gets through for as long as a call may take.
     pub(super) fn flush(&self) -> Result<()> {
-        let since = Stopwatch::start();
+        let (mut since, mut left) = (Stopwatch::start(), i32::MAX);
         loop {
             // A step is short: rdkafka looks whether all is delivered only when a step is over.
             let flushed = self.native().flush(FLUSH_STEP);
             self.failed()?;
+            let in_flight = self.native().in_flight_count();
+            if in_flight < left {
+                (since, left) = (Stopwatch::start(), in_flight);
+            }
             match flushed {
                 Ok(()) => return Ok(()),
                 Err(error) if since.elapsed() > self.settings.timeout() => {

@@ -137,7 +137,7 @@ impl Transactions {
         let producer = Arc::new(self.place.producer(self.process())?);
         if let Some(group) = &marks {
             let mark = group.read()?;
-            self.place.check_epoch(mark)?;
+            self.place.check_run(mark)?;
             let gone =
                 || Error::invalid(format!("the mark of the sink for \"{}\" is gone while it runs", self.place.topic));
             committed = mark.ok_or_else(gone)?.time;

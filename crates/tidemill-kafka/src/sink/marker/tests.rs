@@ -4,7 +4,7 @@ use super::*;
 use tidemill::ErrorKind;
 
 fn marks(times: &[Option<u64>]) -> Vec<Option<Marker>> {
-    let of = Origin { processes: times.len(), epoch: 1 };
+    let of = Origin { processes: times.len(), epoch: 1, run: 2 };
     times.iter().map(|time| time.map(|ms| Marker { time: Time::from_ms(ms), of })).collect()
 }
 
@@ -47,10 +47,12 @@ fn what_is_committed_follows_from_marks_and_log() {
 
 #[test]
 fn a_mark_is_an_offset_and_what_is_said_of_it() {
-    let mark = Marker { time: Time::from_ms(1_500), of: Origin { processes: 3, epoch: 9 } };
+    let mark = Marker { time: Time::from_ms(1_500), of: Origin { processes: 3, epoch: 9, run: 2 } };
     let list = mark.offsets("out").unwrap();
     let element = &list.elements()[0];
-    assert_eq!(element.metadata(), "{\"processes\":3,\"epoch\":9}");
+    assert_eq!(element.metadata(), "{\"processes\":3,\"epoch\":9,\"run\":2}");
+    let earlier = Marker::parse(Offset::Offset(1_500), "{\"processes\":3,\"epoch\":9}").unwrap().unwrap();
+    assert_eq!(earlier.of, Origin { processes: 3, epoch: 9, run: 0 });
     assert_eq!(Marker::parse(element.offset(), element.metadata()).unwrap(), Some(mark));
     assert_eq!(Marker::parse(Offset::Invalid, "").unwrap(), None);
     assert_eq!(Marker::parse(Offset::Offset(7), "consumed").unwrap_err().kind(), ErrorKind::Data);

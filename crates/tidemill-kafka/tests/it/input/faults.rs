@@ -1,7 +1,11 @@
 //! Brokers that go and come back, and large messages.
 
-use super::{PATIENCE, config, flush, numbers, producer, records, send, settings, source, write};
-use tidemill::{Error, base::clock::Stopwatch, keys, testing::TestContext};
+use super::{PATIENCE, config, flush, numbers, producer, records, send, settings, source, wait_until, write};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use tidemill::{Error, StreamingContext, base::clock::Stopwatch, keys, milliseconds, testing::TestContext};
 use tidemill_kafka_broker::Kafka;
 
 #[test]
@@ -25,6 +29,31 @@ fn while_no_broker_is_there_batches_are_empty_and_nothing_is_lost() {
     kafka.resume(0);
     write(&kafka, &topic, &numbers(20..30));
     assert_eq!(records(&test, &seen, 30), numbers(0..30));
+}
+
+#[test]
+fn short_batches_do_not_keep_a_stream_from_finding_its_brokers_again() {
+    let kafka = Kafka::start(1);
+    let topic = kafka.topic("short", 1);
+    let ssc = StreamingContext::local(2, milliseconds(20)).unwrap();
+    let seen = Arc::new(AtomicU64::new(0));
+    let count = seen.clone();
+    let stream = source(&kafka, &topic).stream::<(), String>(&ssc).unwrap();
+    stream.values().count().for_each_batch(move |counts, _| {
+        count.fetch_add(counts.iter().sum(), Ordering::Relaxed);
+        Ok::<(), Error>(())
+    });
+    ssc.start().unwrap();
+    write(&kafka, &topic, &numbers(0..10));
+    wait_until("what was written before", || seen.load(Ordering::Relaxed) == 10);
+    kafka.kill_all();
+    let done = || ssc.progress().completed_batches;
+    let before = done();
+    wait_until("batches without brokers", || done() > before + 100);
+    kafka.resume_all();
+    write(&kafka, &topic, &numbers(10..20));
+    wait_until("what was written after", || seen.load(Ordering::Relaxed) == 20);
+    ssc.stop().unwrap();
 }
 
 #[test]

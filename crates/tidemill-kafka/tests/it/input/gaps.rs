@@ -2,8 +2,8 @@
 
 use super::{PATIENCE, Told, config, flush, numbers, producer, records, run_until, send, settings, source, wait_until};
 use rdkafka::producer::{BaseProducer, Producer};
-use tidemill::{Context, testing::TestContext};
-use tidemill_kafka::{OffsetRange, kafka_rdd};
+use tidemill::{Context, base::clock::Stopwatch, seconds, testing::TestContext};
+use tidemill_kafka::{OffsetRange, StartingOffsets, TopicPartition, kafka_rdd};
 use tidemill_kafka_broker::Kafka;
 
 fn transactional(kafka: &Kafka, id: &str) -> BaseProducer {
@@ -58,6 +58,22 @@ fn a_transaction_that_does_not_end_is_told_of() {
         test.run(5).unwrap();
         told.all().len() == before
     });
+}
+
+#[test]
+fn a_stream_that_begins_within_an_open_transaction_waits_for_its_end() {
+    let (kafka, test) = (Kafka::shared(), TestContext::with_config(config()));
+    let topic = kafka.topic("within", 1);
+    let producer = transactional(kafka, &topic);
+    in_transaction(&producer, &topic, &numbers(0..10));
+    let at = StartingOffsets::Offsets([(TopicPartition::new(topic.as_str(), 0), 6)].into());
+    let seen = test.collect(&source(kafka, &topic).starting(at).stream::<(), String>(test.ssc()).unwrap().values());
+    // Longer than an end that lies before what was read is only suspected.
+    let since = Stopwatch::start();
+    run_until(&test, || since.elapsed() > seconds(7));
+    assert_eq!(seen.batches().concat(), Vec::<String>::new());
+    producer.commit_transaction(PATIENCE).unwrap();
+    assert_eq!(records(&test, &seen, 4), numbers(6..10));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rdkafka::{
     client::DefaultClientContext,
 };
 use tidemill::{Context, ErrorKind, base::storage::MemoryStorage, seconds, testing::TestContext};
-use tidemill_kafka::{OffsetRange, OnDataLoss, kafka_rdd};
+use tidemill_kafka::{KafkaSource, OffsetRange, OnDataLoss, StartingOffsets, kafka_rdd};
 use tidemill_kafka_broker::Kafka;
 
 /// Deletes the records of partition 0 before `offset`, as if they had expired.
@@ -61,6 +61,23 @@ fn expired_records_fail_the_program_or_are_counted() {
     assert!(error.to_string().contains("from 10 on were to be read and are lost"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Data);
     assert_eq!(expired(OnDataLoss::Earliest).unwrap(), (numbers(25..30), 15));
+}
+
+#[test]
+fn a_topic_that_is_deleted_does_not_hold_up_the_others_of_a_pattern() {
+    let (kafka, test) = (Kafka::shared(), TestContext::with_config(config()));
+    let [deleted, other] = ["a", "b"].map(|name| kafka.topic(&format!("of-pattern-{name}"), 1));
+    let of_both = KafkaSource::new(settings(kafka)).topic_pattern("of-pattern-.*").starting(StartingOffsets::Earliest);
+    let seen = test.collect(&of_both.stream::<(), String>(test.ssc()).unwrap().values());
+    write(kafka, &deleted, &numbers(0..5));
+    write(kafka, &other, &numbers(5..10));
+    assert_eq!(records(&test, &seen, 10), numbers(0..10));
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", kafka.bootstrap()).create().unwrap();
+    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    futures_executor::block_on(admin.delete_topics(&[&deleted], &options)).unwrap();
+    write(kafka, &other, &numbers(10..15));
+    assert_eq!(records(&test, &seen, 15), numbers(0..15));
 }
 
 #[test]

@@ -70,6 +70,31 @@ fn a_zombie_is_fenced_and_its_successor_goes_on() {
 }
 
 #[test]
+fn of_two_runs_of_copies_of_a_checkpoint_the_earlier_one_ends() {
+    let kafka = Kafka::shared();
+    let topic = kafka.topic("copied", 1);
+    // Both are the third start of the program.
+    let of_run = |run, last_done: Option<u64>| {
+        let (sink, mut start) = (lines(kafka, &topic), start("copied", 3, (0, 1)));
+        start.run = run;
+        sink.start(&start).unwrap();
+        sink.restore(last_done.map(|ms| (Time::from_ms(ms), Vec::new()))).unwrap();
+        sink
+    };
+    let earlier = of_run(1, None);
+    run(&earlier, 1_000, &["a"]).unwrap();
+    write(&earlier, 2_000, 0, &["earlier"]).unwrap();
+    let later = of_run(2, Some(1_000));
+    run(&later, 2_000, &["b"]).unwrap();
+    for error in [earlier.seal(Time::from_ms(2_000)), run(&earlier, 3_000, &["earlier"])].map(Result::unwrap_err) {
+        assert_eq!((error.kind(), error.exit_code()), (ErrorKind::Closed, 3), "{error:?}");
+        assert!(error.to_string().contains("from a copy of its checkpoint"), "{error}");
+    }
+    run(&later, 3_000, &["c"]).unwrap();
+    assert_eq!(committed(kafka, &topic), ["a", "b", "c"]);
+}
+
+#[test]
 fn a_transaction_that_takes_too_long_is_written_again() {
     let kafka = Kafka::start_with(&[("transaction.abort.timed.out.transaction.cleanup.interval.ms", "200")]);
     let topic = kafka.topic("slow", 1);
