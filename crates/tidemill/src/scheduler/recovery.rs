@@ -143,6 +143,7 @@ impl JobScheduler {
             (start.job, start.uid) = (job.map(str::to_owned), output.uid().to_owned());
             (start.epoch, start.has_unfinished) = (self.graph.epoch(), has_unfinished);
             (start.process, start.processes) = (process, processes);
+            start.config = self.graph.config.clone();
             sink.start(&start).map_err(|error| error.context(format_args!("\"{}\" cannot start", output.site)))?;
         }
         Ok(())
