@@ -15,8 +15,8 @@ use pyo3::{
 use std::collections::BTreeMap;
 use tidemill::{Error, Time, keys, put_aside, put_aside_from, throw};
 use tidemill_kafka::{
-    Edge, KafkaRecord, KafkaSettings, KafkaSink, KafkaSource, OffsetRange, OnDataLoss, ProducerRecord,
-    StartingOffsets, TopicPartition,
+    Edge, KafkaRecord, KafkaSettings, KafkaSink, KafkaSource, OffsetRange, OnDataLoss, ProducerRecord, StartingOffsets,
+    TopicPartition,
 };
 
 /// How many messages go into a block.

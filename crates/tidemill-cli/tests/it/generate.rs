@@ -71,7 +71,8 @@ fn files_appear_when_they_are_complete() {
 fn a_topic_gets_keys_and_lines() {
     let kafka = Kafka::start(1);
     let topic = kafka.topic("payments", 2);
-    text(&tidemill(&["gen", "payments", "--rate", "0", "--count", "5000", "--kafka", kafka.bootstrap(), &topic, "--set", "linger.ms=1"]));
+    let into = ["--kafka", kafka.bootstrap(), &topic, "--set", "linger.ms=1"];
+    text(&tidemill(&[&["gen", "payments", "--rate", "0", "--count", "5000"], &into[..]].concat()));
     let records = kafka.read_committed(&topic);
     assert_eq!(records.len(), 5_000);
     assert!(records.iter().all(|record| record.value.contains(&format!("\"card\":\"{}\"", record.key))));
