@@ -9,12 +9,13 @@ use crate::{
 use pyo3::{
     exceptions::PyValueError,
     prelude::*,
-    types::{PyBytes, PyList, PyString},
+    sync::PyOnceLock,
+    types::{PyBytes, PyList, PyString, PyType},
 };
 use std::collections::BTreeMap;
-use tidemill::Time;
+use tidemill::{Error, Time, keys, put_aside, put_aside_from, throw};
 use tidemill_kafka::{
-    Edge, KafkaRecord, KafkaSettings, KafkaSink, KafkaSource, OffsetRange, ProducerRecord, StartingOffsets,
+    Edge, KafkaRecord, KafkaSettings, KafkaSink, KafkaSource, OffsetRange, OnDataLoss, ProducerRecord, StartingOffsets,
     TopicPartition,
 };
 
@@ -27,20 +28,29 @@ pub(crate) type Range = (String, i32, i64, i64);
 pub(crate) type Settings = BTreeMap<String, String>;
 /// Key, value and headers.
 type Outgoing = (Option<Vec<u8>>, Option<Vec<u8>>, Vec<(String, Vec<u8>)>);
+/// What Python could not decode: topic, partition, offset, value, and why.
+type Undecoded = (String, i32, i64, Option<Vec<u8>>, String);
+/// What Python could not encode: the record as text, and why.
+type Unencoded = (String, String);
 
 /// A stream, and which offsets its batches have.
 #[pyclass(frozen, module = "tidemill._native")]
-pub(crate) struct KafkaStream(tidemill_kafka::KafkaStream<Vec<u8>, Vec<u8>>);
+pub(crate) struct KafkaStream {
+    stream: tidemill_kafka::KafkaStream<Vec<u8>, Vec<u8>>,
+    /// Whether records that cannot be used are kept as dead letters.
+    #[pyo3(get)]
+    puts_aside: bool,
+}
 
 #[pymethods]
 impl KafkaStream {
     #[getter]
     fn messages(&self, py: Python<'_>) -> PyResult<DStream> {
-        declared(py, || DStream(self.0.map_partitions(|messages| of_messages(messages))))
+        declared(py, || DStream(self.stream.map_partitions(|messages| of_messages(messages))))
     }
 
     fn offset_ranges(&self, time: u64) -> Vec<Range> {
-        let ranges = self.0.offset_ranges(Time::from_ms(time)).into_iter();
+        let ranges = self.stream.offset_ranges(Time::from_ms(time)).into_iter();
         ranges.map(|range| (range.topic.to_string(), range.partition, range.from_offset, range.until_offset)).collect()
     }
 }
@@ -94,7 +104,21 @@ pub(crate) fn stream(py: Python<'_>, ssc: &tidemill::StreamingContext, reading: 
     if let Some(group) = group.filter(|_| stored) {
         source = source.group_id(group).commit_offsets();
     }
-    declared(py, || source.stream(ssc))?.map(KafkaStream).map_err(|error| crate::error::raised(py, &error))
+    let config = |error: Error| crate::error::raised(py, &error);
+    if stored && ssc.config().get(&keys::KAFKA_ON_DATA_LOSS).map_err(config)?.is_none() {
+        source = source.on_data_loss(as_of_old(edge(start)?));
+    }
+    let puts_aside = ssc.config().get(&keys::DEAD_LETTER_ENABLED).map_err(config)?;
+    let stream = declared(py, || source.stream(ssc))?.map_err(config)?;
+    Ok(KafkaStream { stream, puts_aside })
+}
+
+/// Kafka 0.8 began anew at this end when an offset had expired.
+fn as_of_old(edge: Edge) -> OnDataLoss {
+    match edge {
+        Edge::Earliest => OnDataLoss::Earliest,
+        Edge::Latest => OnDataLoss::Latest,
+    }
 }
 
 pub(crate) fn dataset(
@@ -141,8 +165,52 @@ fn record((key, value, headers): &Outgoing) -> ProducerRecord<'_> {
     headers.iter().fold(record, |record, (name, value)| record.header(name.as_str(), value))
 }
 
+/// What is sent of a block; what could not be encoded is put aside.
 fn outgoing(block: Block) -> Vec<Outgoing> {
-    in_task(|py| block.list(py)?.extract())
+    let (refused, sent): (Vec<Unencoded>, Vec<Outgoing>) = in_task(|py| {
+        let (refused, sent) = refused(&block.list(py)?, &UNENCODED, "Unencoded")?;
+        Ok((refused, PyList::new(py, sent)?.extract()?))
+    });
+    for (record, error) in refused {
+        put_aside(&record, Error::data(error)).unwrap_or_else(|error| throw(error));
+    }
+    sent
+}
+
+/// A block without what could not be decoded, which is put aside with its place.
+pub(crate) fn decoded(block: Block) -> Option<Block> {
+    let (refused, kept): (Vec<Undecoded>, Block) = in_task(|py| {
+        let (refused, kept) = refused(&block.list(py)?, &UNDECODED, "Undecoded")?;
+        Ok((refused, Block::of(PyList::new(py, kept)?)))
+    });
+    for undecoded in refused {
+        put_undecoded_aside(undecoded).unwrap_or_else(|error| throw(error));
+    }
+    Some(kept)
+}
+
+fn put_undecoded_aside((topic, partition, offset, value, error): Undecoded) -> tidemill::Result<()> {
+    let place = TopicPartition::new(topic, partition).to_string();
+    let (offset, value) = (u64::try_from(offset).unwrap_or_default(), value.unwrap_or_default());
+    match std::str::from_utf8(&value) {
+        Ok(text) => put_aside_from(&place, offset, text, Error::data(error)),
+        Err(_) => put_aside_from(&place, offset, value.as_slice(), Error::data(error)),
+    }
+}
+
+static UNDECODED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static UNENCODED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The records that Python has marked with this class as refused, and the others.
+fn refused<'py, R: FromPyObjectOwned<'py>>(
+    records: &Bound<'py, PyList>,
+    class: &'static PyOnceLock<Py<PyType>>,
+    name: &str,
+) -> PyResult<(Vec<R>, Vec<Bound<'py, PyAny>>)> {
+    let class = class.import(records.py(), "tidemill.pyspark.streaming.kafka_records", name)?;
+    let (refused, kept): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.get_type().is(class));
+    let refused = refused.iter().map(|record| record.extract().map_err(Into::into));
+    Ok((refused.collect::<PyResult<_>>()?, kept))
 }
 
 /// Blocks of the messages of a partition.

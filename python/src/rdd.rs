@@ -4,6 +4,7 @@ use crate::{
     block::Block,
     blocks::scoped,
     error::{self, declared, detached, in_task},
+    kafka,
     value::Value,
 };
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyList};
@@ -106,6 +107,11 @@ impl Rdd {
 
     fn placed_by(&self, number: u64) -> Self {
         Self(self.0.with_partitioner::<Block>(Arc::new(Placement(self.0.num_partitions(), number))))
+    }
+
+    /// Without what could not be decoded of messages of Kafka.
+    fn without_undecoded(&self) -> Self {
+        Self(self.0.flat_map(kafka::decoded))
     }
 
     fn map_partitions(&self, f: Py<PyAny>, name: String) -> Self {

@@ -77,6 +77,8 @@ class Rdd:
     def placed_by(self, number: int) -> Rdd:
         """The same dataset, whose keys are said to be placed by the function of this number; 0 is `portable_hash`. A
         union of datasets with as many partitions, placed by one function, goes partition by partition."""
+    def without_undecoded(self) -> Rdd:
+        """Without the `Undecoded` among the records, which are put aside with their place."""
     def map_partitions(self, f: Callable[[int, _Blocks], Iterable[_Block]], name: str) -> Rdd:
         """The blocks that `f(partition, blocks)` makes of each partition. `name` is the operation's in errors."""
     def shuffle(self, partitions: int, f: Callable[[int, _Blocks], Iterable[tuple[int, _Block]]], name: str) -> Rdd:
@@ -193,6 +195,9 @@ class StreamingContext:
 @final
 class KafkaStream:
     @property
+    def puts_aside(self) -> bool:
+        """Whether what cannot be used is kept as dead letters."""
+    @property
     def messages(self) -> DStream:
         """Tuples of topic, partition, offset, key and value; these are bytes, or None."""
     def offset_ranges(self, time: int) -> list[tuple[str, int, int, int]]:
@@ -228,7 +233,8 @@ class DStream:
         """An output: the records, all of them str, as lines into a folder `prefix-<ms>[.suffix]` for each batch, which is
         complete or absent; a batch that is run again replaces its own."""
     def save_to_kafka(self, settings: dict[str, str], topic: str, exactly_once: bool) -> None:
-        """An output of tuples of key, value (bytes or None) and headers (pairs of str and bytes)."""
+        """An output of tuples of key, value (bytes or None) and headers (pairs of str and bytes). An
+        `Unencoded` among them is put aside, or fails the batch."""
     def window(self, window_ms: int, slide_ms: int | None) -> DStream: ...
     def update_state_by_key(
         self, f: Callable[[list[Any], Any | None], Any | None], partitions: int, initial: Rdd | None

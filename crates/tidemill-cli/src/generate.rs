@@ -47,6 +47,14 @@ pub(crate) struct Gen {
     seed: u64,
     #[command(flatten)]
     place: Place,
+    /// Sets a key of librdkafka for `--kafka`, such as security.protocol=SSL; may be given again.
+    #[arg(long, value_name = "KEY=VALUE", requires = "kafka", value_parser = key_and_value)]
+    set: Vec<(String, String)>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it is no KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// What records are.
@@ -131,19 +139,19 @@ impl Gen {
             let told = format!("files appear in \"{}\"", folder.display());
             return Ok((Box::new(files::Folder::new(folder, self.kind)?), told));
         }
-        kafka_topic(kafka.as_deref().unwrap_or_default())
+        kafka_topic(kafka.as_deref().unwrap_or_default(), &self.set)
     }
 }
 
 #[cfg(feature = "kafka")]
-fn kafka_topic(place: &[String]) -> Result<(Box<dyn Destination>, String), Failure> {
+fn kafka_topic(place: &[String], set: &[(String, String)]) -> Result<(Box<dyn Destination>, String), Failure> {
     let [brokers, topic] = place else { return Err(Failure::new(2, "--kafka needs brokers and a topic")) };
     let told = format!("records go to the topic \"{topic}\" at \"{brokers}\"");
-    Ok((Box::new(kafka::Topic::new(brokers, topic)?), told))
+    Ok((Box::new(kafka::Topic::new(brokers, topic, set)?), told))
 }
 
 #[cfg(not(feature = "kafka"))]
-fn kafka_topic(_place: &[String]) -> Result<(Box<dyn Destination>, String), Failure> {
+fn kafka_topic(_place: &[String], _set: &[(String, String)]) -> Result<(Box<dyn Destination>, String), Failure> {
     Err(Failure::new(2, "this command was built without Kafka; build it with the feature \"kafka\""))
 }
 

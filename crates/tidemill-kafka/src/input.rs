@@ -65,7 +65,7 @@ pub struct KafkaSource {
     group_id: Option<String>,
     commits: bool,
     starting: StartingOffsets,
-    on_data_loss: OnDataLoss,
+    on_data_loss: Option<OnDataLoss>,
 }
 
 impl KafkaSource {
@@ -78,7 +78,7 @@ impl KafkaSource {
             group_id: None,
             commits: false,
             starting: StartingOffsets::default(),
-            on_data_loss: OnDataLoss::default(),
+            on_data_loss: None,
         }
     }
 
@@ -106,9 +106,10 @@ impl KafkaSource {
         self
     }
 
-    /// What becomes of the stream when records that it is to read are gone; the batch fails, unless set.
+    /// What becomes of the stream when records that it is to read are gone; unless set, what
+    /// `tidemill.kafka.onDataLoss` says, by default that the batch fails.
     pub fn on_data_loss(mut self, on_data_loss: OnDataLoss) -> Self {
-        self.on_data_loss = on_data_loss;
+        self.on_data_loss = Some(on_data_loss);
         self
     }
 
@@ -156,7 +157,8 @@ impl KafkaSource {
             Some(pattern) => Topics::Pattern(Pattern::new(pattern)?),
             None => self.topics,
         };
-        let losses = Arc::new(Losses::new(self.on_data_loss));
+        let on_data_loss = config.get(&keys::KAFKA_ON_DATA_LOSS)?;
+        let losses = Arc::new(Losses::new(self.on_data_loss.or(on_data_loss).unwrap_or_default()));
         let shared = Shared::new(losses.clone());
         let watch = Watch::new(topics, self.starting, losses, config.get(&keys::KAFKA_REFRESH_INTERVAL)?);
         let options = Options {

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -33,6 +34,19 @@ class Kafka:
         while self._starts(log) == starts:
             assert self._process.poll() is None and time.monotonic() < patience, log.read_text()[-3000:]
             time.sleep(0.05)
+
+    def expire(self, topic: str, partition: int, offset: int) -> None:
+        """Deletes the records before an offset, as if they had expired, by a DeleteRecords request of version 2."""
+        name, tags, timeout_ms = topic.encode(), b"\x00", 10_000
+        partitions = b"\x02" + struct.pack(">iq", partition, offset) + tags
+        topics = b"\x02" + bytes([len(name) + 1]) + name + partitions + tags
+        request = struct.pack(">hhih", 21, 2, 1, -1) + tags + topics + struct.pack(">i", timeout_ms) + tags
+        host, port = self.brokers.split(":")
+        with socket.create_connection((host, int(port)), PATIENCE_S) as connection, connection.makefile("rb") as answers:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = answers.read(struct.unpack(">i", answers.read(4))[0])
+        # Before the three ends of tags at last is the error of the partition.
+        assert answer[-5:-3] == b"\x00\x00", answer
 
     @staticmethod
     def _starts(log: Path) -> int:

@@ -4,6 +4,8 @@ import itertools
 import json
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from programs import Process
 from tidemill.pyspark import SparkConf, SparkContext
 from tidemill.pyspark import _kafka_parameters as parameters
 from tidemill.pyspark.streaming.kafka import KafkaRDD, KafkaUtils, OffsetRange, TopicAndPartition
-from tidemill.pyspark.streaming.kafka_records import Encode, utf8_encoder
+from tidemill.pyspark.streaming.kafka_records import Encode, Unencoded, utf8_encoder
 from tidemill.pyspark.streaming.testing import StreamTest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -49,7 +51,7 @@ def reading(kafka: Kafka, **more: str) -> dict[str, str]:
 
 def write(kafka: Kafka, sc: SparkContext, topic: str, *records: Any) -> None:
     test = StreamTest(sc, 1.0)
-    source = test.input()
+    source = test.input(1)
     source.saveToKafka(topic, {"bootstrap.servers": kafka.brokers}, exactlyOnce=False)
     source.push(*records)
     test.tick()
@@ -142,8 +144,141 @@ def test_a_tombstone_is_none_and_what_is_no_text_says_so(kafka: Kafka, sc: Spark
     write(kafka, sc, topic, ("gone", None))
     assert KafkaUtils.createRDD(sc, reading(kafka), offsets(kafka, sc, topic, 1)).collect() == [("gone", None)]
     write(kafka, sc, topic, ("bad", b"\xff"))
-    with pytest.raises(UnicodeDecodeError):
+    with pytest.raises(ValueError, match=rf'the record of "{topic}-\d" at offset \d cannot be decoded: UnicodeDecodeError'):
         KafkaUtils.createRDD(sc, reading(kafka), offsets(kafka, sc, topic, 2)).collect()
+
+
+def letters(folder: Path) -> list[dict[str, Any]]:
+    """The dead letters of a checkpoint."""
+    command = [sys.executable, "-m", "tidemill", "dlq", "show", "--json", str(folder)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
+    found: list[dict[str, Any]] = json.loads(shown)
+    return found
+
+
+def careful() -> SparkContext:
+    """A context of streams that keep what they cannot use."""
+    return SparkContext(conf=SparkConf().setMaster("local[2]").setAppName("k").set("tidemill.deadLetter.enabled", "true"))
+
+
+def test_poison_is_put_aside_with_its_place(kafka: Kafka, topic: str, tmp_path: Path) -> None:
+    with SparkContext("local[2]", "kafka") as sc:
+        write(kafka, sc, topic, *(("k", value) for value in ("1", b"\xff\xfe", "2", "many", "3")))
+        (found,) = offsets(kafka, sc, topic, 5)
+    with careful() as sc:
+        test = StreamTest(sc, 1.0)
+        test.ssc.checkpoint(str(tmp_path / "checkpoint"))
+        stream = KafkaUtils.createDirectStream(
+            test.ssc, [topic], reading(kafka), valueDecoder=lambda value: int((value or b"").decode())
+        )
+        assert all_of(test, test.collect(stream), 3) == [("k", 1), ("k", 2), ("k", 3)]
+        test.ssc.stop(stopSparkContext=False)
+    kept = sorted(letters(tmp_path / "checkpoint"), key=lambda letter: int(letter["offset"]))
+    assert [(letter["source"], letter["offset"]) for letter in kept] == [(f"{topic}-{found.partition}", n) for n in (1, 3)]
+    assert "at offset 1 cannot be decoded: UnicodeDecodeError" in kept[0]["error"]
+    assert "at offset 3 cannot be decoded: ValueError: invalid literal" in kept[1]["error"]
+
+
+def test_poison_fails_the_batch_with_its_place_without_dead_letters(kafka: Kafka, sc: SparkContext, topic: str) -> None:
+    write(kafka, sc, topic, ("k", b"\xff\xfe"))
+    test = StreamTest(sc, 1.0)
+    collected = test.collect(KafkaUtils.createDirectStream(test.ssc, [topic], reading(kafka)))
+    with pytest.raises(ValueError, match=rf'the record of "{topic}-\d" at offset 0 cannot be decoded: UnicodeDecodeError'):
+        all_of(test, collected, 1)
+
+
+def test_what_cannot_be_sent_fails_the_batch_or_is_put_aside(kafka: Kafka, topic: str, tmp_path: Path) -> None:
+    records: list[Any] = [("k", "good"), ("k", "bad", [("h", "text")]), ("k", 7), ("k", "also good")]
+    conf = {"bootstrap.servers": kafka.brokers}
+    with SparkContext("local[2]", "kafka") as sc:
+        test = StreamTest(sc, 1.0)
+        source = test.input(1)
+        source.saveToKafka(topic, conf)
+        source.push(*records)
+        with pytest.raises(Exception, match=r"the record \('k', 'bad', .* the header \"h\" is str and not bytes"):
+            test.tick()
+    with careful() as sc:
+        test = StreamTest(sc, 1.0)
+        test.ssc.checkpoint(str(tmp_path / "checkpoint"))
+        source = test.input(1)
+        source.saveToKafka(topic, conf)
+        source.push(*records)
+        test.tick()
+        test.ssc.stop(stopSparkContext=False)
+    kept = sorted(letters(tmp_path / "checkpoint"), key=lambda letter: str(letter["error"]))
+    assert ["the header" in kept[0]["error"], "not int" in kept[1]["error"], len(kept)] == [True, True, 2]
+    with SparkContext("local[2]", "kafka") as sc:
+        test = StreamTest(sc, 1.0)
+        collected = test.collect(KafkaUtils.createDirectStream(test.ssc, [topic], reading(kafka)))
+        assert all_of(test, collected, 2) == [("k", "good"), ("k", "also good")]
+        test.ssc.stop(stopSparkContext=False)
+
+
+def test_an_old_stream_begins_anew_where_its_offsets_expired(kafka: Kafka, topic: str) -> None:
+    for loss, expected in ((None, ["13", "14"]), ("fail", None)):
+        conf = SparkConf().setMaster("local[2]").setAppName("k")
+        if loss:
+            conf.set("tidemill.kafka.onDataLoss", loss)
+        name = f"{topic}-{loss}"
+        with SparkContext(conf=conf) as sc:
+            write(kafka, sc, name, *(("k", str(n)) for n in range(10)))
+            given = {"bootstrap.servers": kafka.brokers, "auto.offset.reset": "smallest"}
+
+            def started(sc: SparkContext = sc, name: str = name, given: dict[str, str] = given) -> tuple[StreamTest, Any]:
+                test = StreamTest(sc, 1.0)
+                stream = KafkaUtils.createStream(test.ssc, "localhost:2181", f"group-{name}", {name: 1}, given)
+                return test, test.collect(stream.map(lambda message: message[1]))
+
+            test, collected = started()
+            all_of(test, collected, 10)
+            test.tick()
+            test.ssc.stop(stopSparkContext=False, stopGraceFully=True)
+            write(kafka, sc, name, *(("k", str(n)) for n in range(10, 15)))
+            (place,) = {one.partition for one in offsets(kafka, sc, name, 15)}
+            kafka.expire(name, place, 13)
+            test, collected = started()
+            if expected:
+                assert all_of(test, collected, 2) == expected
+                test.ssc.stop(stopSparkContext=False)
+            else:
+                with pytest.raises(Exception, match=r"are lost.*tidemill\.kafka\.onDataLoss"):
+                    all_of(test, collected, 1)
+
+
+def test_one_dict_is_for_reading_and_writing_and_a_group_is_told_of(
+    kafka: Kafka, sc: SparkContext, topic: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(kafka, sc, topic, ("k", "first"))
+    both = reading(kafka, **{"group.id": "g", "fetch.min.bytes": "1", "isolation.level": "read_committed"})
+    test = StreamTest(sc, 1.0)
+    source = test.input()
+    source.saveToKafka(topic, both)
+    collected = test.collect(KafkaUtils.createDirectStream(test.ssc, [topic], both))
+    source.push(("k", "second"))
+    assert all_of(test, collected, 2) == [("k", "first"), ("k", "second")]
+    test.ssc.stop(stopSparkContext=False)
+    assert "tidemill: group.id of the Kafka parameters mean nothing here\n" in capfd.readouterr().err
+
+
+def test_a_checkpoint_has_no_secrets_of_the_configuration(kafka: Kafka, topic: str, tmp_path: Path) -> None:
+    conf = SparkConf().setMaster("local[2]").setAppName("k").set("kafka.sasl.password", "canary-7")
+    with SparkContext(conf=conf) as sc:
+        write(kafka, sc, topic, ("k", "v"))
+        test = StreamTest(sc, 1.0)
+        test.ssc.checkpoint(str(tmp_path))
+        stream = KafkaUtils.createDirectStream(test.ssc, [topic], reading(kafka))
+        stream.saveToKafka(f"{topic}-out", {"bootstrap.servers": kafka.brokers})
+        assert all_of(test, test.collect(stream), 1) == [("k", "v")]
+        test.ssc.stop(stopSparkContext=False)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(topic.encode() in path.read_bytes() for path in files)
+    assert not any(b"canary-7" in path.read_bytes() for path in files)
+
+
+def test_a_key_of_the_configuration_that_librdkafka_does_not_know_is_refused(kafka: Kafka, topic: str) -> None:
+    conf = SparkConf().setMaster("local[2]").setAppName("k").set("kafka.no.such.key", "1")
+    with SparkContext(conf=conf) as sc, pytest.raises(ValueError, match=r"no\.such\.key"):
+        KafkaUtils.createRDD(sc, reading(kafka), [OffsetRange(topic, 0, 0, 1)])
 
 
 def test_offsets_that_are_not_there_are_an_error(kafka: Kafka, sc: SparkContext, topic: str) -> None:
@@ -285,6 +420,33 @@ def test_parameters_that_cannot_be() -> None:
     assert "secret" not in repr(parameters.direct({"bootstrap.servers": "b:1", "sasl.password": "secret"}, SparkConf(False)))
 
 
+def test_the_configuration_is_under_what_the_program_gives() -> None:
+    conf = SparkConf(False).set("kafka.client.id", "conf").set("kafka.acks", "1").set("tidemill.kafka.brokers", "b:1")
+    merged = {"bootstrap.servers": "b:1", "client.id": "program", "acks": "1"}
+    given = {"client.id": "program"}
+    assert parameters.direct(given, conf).settings == merged
+    assert parameters.of_group({**given, "group.id": "g"}, conf, "zk").settings == {**merged, "group.id": "g"}
+    assert parameters.ranges(given, conf) == merged
+    assert parameters.producer(given, conf) == merged
+    for key in ("group.id", "auto.offset.reset", "bootstrap.servers", "metadata.broker.list"):
+        with pytest.raises(ValueError, match=f'"kafka.{key}" cannot be set in the configuration'):
+            parameters.direct(given, SparkConf(False).set(f"kafka.{key}", "x").set("tidemill.kafka.brokers", "b:1"))
+
+
+def test_what_means_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    old = ("consumer.id", "dual.commit.enabled", "offsets.storage", "partition.assignment.strategy", "queued.max.message.chunks")
+    given = {"bootstrap.servers": "b:1", "auto.offset.reset": "smallest", "group.id": "g", **dict.fromkeys(old, "1")}
+    bare = {"bootstrap.servers": "b:1"}
+    assert parameters.direct(given, SparkConf(False)).settings == bare
+    always = ", ".join(sorted((*old, "group.id")))
+    assert capsys.readouterr().err == f"tidemill: {always} of the Kafka parameters mean nothing here\n"
+    assert parameters.ranges(given, SparkConf(False)) == parameters.producer(given, SparkConf(False)) == bare
+    line = f"tidemill: auto.offset.reset, {always} of the Kafka parameters mean nothing here\n"
+    assert capsys.readouterr().err == line * 2
+    assert parameters.of_group(given, SparkConf(False), "zk").settings == {**bare, "group.id": "g"}
+    assert "group.id" not in capsys.readouterr().err
+
+
 def test_types_are_told(sc: SparkContext) -> None:
     test: Any = None
     with pytest.raises(TypeError, match="topics should be list"):
@@ -301,5 +463,15 @@ def test_records_as_messages() -> None:
     assert encode(("k", "v")) == (b"k", b"v", [])
     assert encode(("k", None)) == (b"k", None, [])
     assert encode((None, b"v", [("h", b"1")])) == (None, b"v", [("h", b"1")])
-    with pytest.raises(TypeError, match="str, bytes or None, not int"):
-        encode(("k", 1))
+    for record, told in (
+        (("k", 1), "str, bytes or None, not int"),
+        (("k", "v", [("h", "text")]), 'the header "h" is str and not bytes'),
+        ((None, None), "a tombstone needs the key"),
+    ):
+        refused = encode(record)
+        assert isinstance(refused, Unencoded)
+        assert refused.error.startswith(f"the record {record!r} cannot be encoded for Kafka: ")
+        assert told in refused.error
+    refused = Encode(utf8_encoder, len)("text")  # type: ignore[arg-type]
+    assert isinstance(refused, Unencoded)
+    assert "the value was made int and not bytes by its encoder" in refused.error

@@ -71,7 +71,8 @@ fn files_appear_when_they_are_complete() {
 fn a_topic_gets_keys_and_lines() {
     let kafka = Kafka::start(1);
     let topic = kafka.topic("payments", 2);
-    text(&tidemill(&["gen", "payments", "--rate", "0", "--count", "5000", "--kafka", kafka.bootstrap(), &topic]));
+    let into = ["--kafka", kafka.bootstrap(), &topic, "--set", "linger.ms=1"];
+    text(&tidemill(&[&["gen", "payments", "--rate", "0", "--count", "5000"], &into[..]].concat()));
     let records = kafka.read_committed(&topic);
     assert_eq!(records.len(), 5_000);
     assert!(records.iter().all(|record| record.value.contains(&format!("\"card\":\"{}\"", record.key))));
@@ -79,12 +80,17 @@ fn a_topic_gets_keys_and_lines() {
 
 #[test]
 fn what_cannot_be_is_told() {
-    let cases: [(&[&str], i32, &str); 6] = [
+    let cases: [(&[&str], i32, &str); 11] = [
         (&["words"], 2, "--tcp <PORT>"),
         (&["nexmark", "--tcp", "0"], 2, "words"),
         (&["words", "--tcp", "70000"], 2, "70000"),
         (&["words", "--tcp", "0", "--files", "x"], 2, "cannot be used with"),
         (&["words", "--kafka", "broker:9092"], 2, "--kafka"),
+        (&["words", "--kafka", "127.0.0.1:1", "t"], 1, "127.0.0.1:1"),
+        (&["words", "--kafka", "b:1", "t", "--set", "security.protocol=MAGIC"], 2, "MAGIC"),
+        (&["words", "--kafka", "b:1", "t", "--set", "group.id=g"], 2, "\"group.id\" is set by the engine"),
+        (&["words", "--kafka", "b:1", "t", "--set", "acks"], 2, "it is no KEY=VALUE"),
+        (&["words", "--tcp", "0", "--set", "acks=1"], 2, "--kafka"),
         (&["words", "--files", "/proc/no"], 1, "cannot write into \"/proc/no\""),
     ];
     for (arguments, code, told) in cases {

@@ -4,6 +4,8 @@ use crate::offsets::TopicPartition;
 use std::{collections::BTreeMap, fmt};
 use tidemill::{Error, Result, Time};
 
+pub use tidemill::keys::OnDataLoss;
+
 /// Which partitions are read.
 #[derive(Clone, Debug)]
 pub(crate) enum Topics {
@@ -79,18 +81,5 @@ pub enum Edge {
     /// The first record that there still is.
     Earliest,
     /// What comes from now on.
-    Latest,
-}
-
-/// What becomes of a stream that is to read records which are gone: they expired, or the topic was deleted and made anew.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnDataLoss {
-    /// The batch fails with what was lost.
-    #[default]
-    Fail,
-    /// The stream goes on at the first record that there still is. The log says what was lost.
-    Earliest,
-    /// The stream goes on at what comes from now on. The log says what was lost.
     Latest,
 }

@@ -48,7 +48,7 @@ impl Losses {
             OnDataLoss::Fail => {
                 return Err(Error::data(format!(
                     "records of \"{partition}\" {range} were to be read and are lost: {why}; it has {begin} until {end} now. Set \
-                     on_data_loss to go on without them"
+                     tidemill.kafka.onDataLoss, or on_data_loss of the stream, to go on without them"
                 )));
             }
             OnDataLoss::Earliest => *begin,

@@ -20,6 +20,22 @@ fn a_key_of_the_engine_is_refused_by_name() {
 }
 
 #[test]
+fn a_key_that_the_engine_would_override_is_refused_with_what_to_do() {
+    let cases = [
+        ("transaction.timeout.ms", "set tidemill.kafka.transactionTimeout"),
+        ("max.poll.interval.ms", "leave it out"),
+        ("delivery.report.only.error", "leave it out"),
+        ("log_level", "set debug to have more"),
+        ("client.rack", "may lag behind"),
+        ("auto.offset.reset", "tidemill.kafka.onDataLoss"),
+    ];
+    for (key, told) in cases {
+        let error = KafkaSettings::new("broker:9092").set(key, 1).check().expect_err("it is the engine's").to_string();
+        assert!(error.starts_with(&format!("\"{key}\" is set by the engine")) && error.contains(told), "{error}");
+    }
+}
+
+#[test]
 fn no_brokers_are_an_error() {
     assert!(KafkaSettings::new(" , ").check().is_err());
     assert!(KafkaSettings::from_config(&Config::new()).is_err());

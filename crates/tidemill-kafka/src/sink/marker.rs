@@ -175,7 +175,7 @@ pub(super) fn committed(marks: &[Option<Marker>], known: Known) -> Result<Vec<Ti
         return Err(Error::invalid(
             "Kafka has forgotten what the sink committed last (offsets.retention.minutes), and batches run again that it \
              may have committed already; look at the end of the topic, and start once with \
-             KafkaSink::accept_lost_marks: what it has of these batches may come twice",
+             tidemill.kafka.acceptLostMarks=true (KafkaSink::accept_lost_marks): what it has of these batches may come twice",
         ));
     }
     if marks.len() == known.processes {

@@ -25,12 +25,9 @@ use std::{
 use tidemill::{
     DStream, Data, Error, Result, Time,
     io::{Sink, SinkContract, SinkStart},
-    put_aside,
+    keys, put_aside,
 };
 use transactions::{Transactions, Turn};
-
-/// How long a transaction may take unless the user says otherwise.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(300);
 
 type Convert<T> = Box<dyn for<'a> Fn(&'a T) -> ProducerRecord<'a> + Send + Sync>;
 type Partitioner = Box<dyn Fn(&ProducerRecord<'_>, usize) -> usize + Send + Sync>;
@@ -62,7 +59,9 @@ type Partitioner = Box<dyn Fn(&ProducerRecord<'_>, usize) -> usize + Send + Sync
 pub struct KafkaSink<T> {
     convert: Convert<T>,
     partitioner: Option<Partitioner>,
+    /// Without what the start of the program tells.
     place: Place,
+    transaction_timeout: Option<Duration>,
     offsets: Option<Arc<Offsets>>,
     is_transactional: bool,
     max_record_bytes: usize,
@@ -85,7 +84,8 @@ impl<T> KafkaSink<T> {
         Self {
             convert: Box::new(convert),
             partitioner: None,
-            place: Place::new(settings.clone(), topic.into(), TRANSACTION_TIMEOUT),
+            place: Place::new(settings.clone(), topic.into(), Duration::ZERO),
+            transaction_timeout: None,
             offsets: None,
             is_transactional: true,
             max_record_bytes: max_record_bytes.unwrap_or(1_000_000),
@@ -120,11 +120,11 @@ impl<T> KafkaSink<T> {
     }
 
     /// How long a transaction may take before the brokers end it, and with it how long readers may have to wait for one
-    /// that a crash left, until the program starts again; 5 minutes unless set. The brokers' `transaction.max.timeout.ms`
-    /// (15 minutes) is the most: above it the program does not start.
+    /// that a crash left, until the program starts again; unless set, `tidemill.kafka.transactionTimeout` (5 minutes). The
+    /// brokers' `transaction.max.timeout.ms` (15 minutes) is the most: above it the program does not start.
     #[must_use]
     pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
-        self.place.timeout = timeout;
+        self.transaction_timeout = Some(timeout);
         self
     }
 
@@ -154,11 +154,22 @@ impl<T> KafkaSink<T> {
     }
 
     /// Starts although Kafka has forgotten the marks of the last run, which it does `offsets.retention.minutes` (7 days)
-    /// after the program has stopped: batches that were not done then may come twice.
+    /// after the program has stopped: batches that were not done then may come twice. So does
+    /// `tidemill.kafka.acceptLostMarks`.
     #[must_use]
     pub fn accept_lost_marks(mut self) -> Self {
         self.place.accept_lost_marks = true;
         self
+    }
+
+    fn started_place(&self, start: &SinkStart) -> Result<Place> {
+        let (mut place, config) = (self.place.clone(), &start.config);
+        let (timeout, accept_lost_marks) =
+            (config.get(&keys::KAFKA_TRANSACTION_TIMEOUT)?, config.get(&keys::KAFKA_ACCEPT_LOST_MARKS)?);
+        place.timeout = self.transaction_timeout.unwrap_or(timeout);
+        place.accept_lost_marks |= accept_lost_marks;
+        place.start = start.clone();
+        Ok(place)
     }
 
     fn writer(&self) -> Result<&Writer> {
@@ -226,8 +237,7 @@ impl<T: Data> Sink<T> for KafkaSink<T> {
     }
 
     fn start(&self, start: &SinkStart) -> Result<()> {
-        let mut place = self.place.clone();
-        place.start = start.clone();
+        let place = self.started_place(start)?;
         place.settings.check()?;
         let writer = match self.is_transactional {
             true => Writer::Transactions(Arc::new(Transactions::new(place, self.offsets.clone()))),

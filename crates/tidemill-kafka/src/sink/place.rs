@@ -77,7 +77,7 @@ impl Place {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::InvalidTransactionTimeout) => refused.context(format_args!(
                 "the transaction timeout of the sink, {:?}, is more than transaction.max.timeout.ms of the brokers allows; \
-                 lower it with KafkaSink::transaction_timeout, or raise theirs",
+                 lower it with tidemill.kafka.transactionTimeout or KafkaSink::transaction_timeout, or raise theirs",
                 self.timeout
             )),
             _ => refused,

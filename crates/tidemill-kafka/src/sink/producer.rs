@@ -169,6 +169,11 @@ impl Producer {
         }
     }
 
+    /// Hears what became of records, without waiting.
+    pub(super) fn poll(&self) {
+        self.native().poll(Duration::ZERO);
+    }
+
     /// Whether all that was delivered so far went well.
     ///
     /// # Errors

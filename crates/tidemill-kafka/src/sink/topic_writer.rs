@@ -18,13 +18,16 @@ use tidemill::Result;
 pub struct TopicWriter(Producer);
 
 impl TopicWriter {
-    /// Nothing is asked of the cluster yet.
+    /// Asks the cluster for the topic once, and waits a moment if it is being made.
     ///
     /// # Errors
-    /// Invalid, if the settings cannot be used.
+    /// Invalid, if the settings cannot be used; Unavailable, if no broker answers within the time of a call, or there is no
+    /// such topic.
     pub fn new(settings: &KafkaSettings, topic: &str) -> Result<Self> {
         let log = ClientLog::new(settings, format!("writer of \"{topic}\""));
-        Producer::new(settings, topic, &[], log).map(Self)
+        let producer = Producer::new(settings, topic, &[], log)?;
+        producer.await_topic()?;
+        Ok(Self(producer))
     }
 
     /// Hands a record over; it is there after a [`flush`](Self::flush). Waits while too many are under way.
@@ -32,6 +35,7 @@ impl TopicWriter {
     /// # Errors
     /// Unavailable, if none of them arrives for as long as a call may take; what Kafka said of an earlier record.
     pub fn write(&self, record: &ProducerRecord<'_>) -> Result<()> {
+        self.0.poll();
         self.0.failed()?;
         self.0.send(record, record.partition)
     }

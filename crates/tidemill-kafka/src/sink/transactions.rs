@@ -297,7 +297,7 @@ impl Transactions {
             Err(fenced) if fenced.kind() == ErrorKind::Closed => fenced,
             _ => Error::unavailable(format!(
                 "the brokers ended a transaction for \"{}\", which perhaps took longer than its timeout of {:?}; see \
-                 KafkaSink::transaction_timeout",
+                 tidemill.kafka.transactionTimeout and KafkaSink::transaction_timeout",
                 self.place.topic, self.place.timeout
             ))
             .with_source(error),

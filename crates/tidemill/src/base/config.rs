@@ -17,7 +17,7 @@ mod tests;
 
 pub use check::{Notice, NoticeKind};
 pub use key::{ConfigKey, Unit};
-pub use keys::{FileStreamRule, MissedBatches, MissingFile, OnFailure, Unreadable};
+pub use keys::{FileStreamRule, MissedBatches, MissingFile, OnDataLoss, OnFailure, Unreadable};
 pub use master::{Master, Threads};
 pub use page::config_page;
 pub use parse::ConfigValue;

@@ -5,7 +5,7 @@ use super::{
     node::{DStream, ErasedStream},
 };
 use crate::{
-    base::{Data, Error, Result, Time},
+    base::{Config, Data, Error, Result, Time},
     rdd::{Rdd, Site},
 };
 use std::sync::{
@@ -52,6 +52,8 @@ pub struct SinkStart {
     pub processes: usize,
     /// Whether an earlier start left batches that are not done and run again. If not, all that was sealed is done.
     pub has_unfinished: bool,
+    /// The configuration of the program.
+    pub config: Config,
 }
 
 /// A sink of any type, as the commit of a batch sees it. All of it but `start` and `restore` is called in the process that

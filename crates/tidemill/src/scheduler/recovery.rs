@@ -147,6 +147,7 @@ impl JobScheduler {
             let mut start = start.clone();
             (start.uid, start.epoch) = (output.uid().to_owned(), self.graph.epoch());
             (start.process, start.processes) = (process, processes);
+            start.config = self.graph.config.clone();
             sink.start(&start).map_err(|error| error.context(format_args!("\"{}\" cannot start", output.site)))?;
         }
         Ok(())

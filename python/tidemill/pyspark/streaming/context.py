@@ -15,6 +15,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from tidemill import _native
+from tidemill.pyspark import _kafka_parameters as kafka_parameters
 from tidemill.pyspark.context import SparkContext
 from tidemill.pyspark.rdd import RDD
 from tidemill.pyspark.storagelevel import StorageLevel
@@ -35,7 +36,6 @@ from tidemill.pyspark.streaming.util import duration_ms
 if TYPE_CHECKING:
     from queue import Queue
 
-    from tidemill.pyspark._kafka_parameters import Plan as KafkaPlan
     from tidemill.pyspark.streaming.kafka_records import Decode
 
 T = TypeVar("T")
@@ -184,11 +184,24 @@ class StreamingContext:
 
     @declares
     def _kafka_stream(
-        self, topics: list[str], plan: KafkaPlan, begin: dict[tuple[str, int], int], decode: Decode
+        self,
+        topics: list[str],
+        given: dict[str, str],
+        zookeeper: str | None,
+        begin: dict[tuple[str, int], int],
+        decode: Decode,
     ) -> DStream[Any]:
-        """What `KafkaUtils` makes streams with."""
+        """What `KafkaUtils` makes streams with; with the address of a ZooKeeper, one of a group.
+
+        The configuration, which may have secrets, is only looked into here, so that a checkpoint does not get it.
+        """
         from tidemill.pyspark.streaming.kafka import KafkaDStream
 
+        conf = self._sc.getConf()
+        if zookeeper is None:
+            plan = kafka_parameters.direct(given, conf)
+        else:
+            plan = kafka_parameters.of_group(given, conf, zookeeper)
         native = self._native.kafka_stream(plan.settings, topics, begin, plan.start, plan.stored)
         return KafkaDStream(native, decode, self)
 

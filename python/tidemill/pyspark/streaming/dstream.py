@@ -546,8 +546,9 @@ class DStream(Stream[T]):
 
         A record is a pair of key and value, or a triple of them and the headers, a list of pairs of str and bytes;
         anything else is a value without a key. An encoder makes bytes of a key or value; None stays None, and a value
-        of None is a tombstone. `kafkaParams` are librdkafka's; the brokers are `bootstrap.servers`, or the
-        configuration key `tidemill.kafka.brokers`.
+        of None is a tombstone. `kafkaParams` are librdkafka's, over the keys `kafka.<key>` of the configuration, and may
+        be those of an input; the brokers are `bootstrap.servers`, or the configuration key `tidemill.kafka.brokers`. A
+        record that cannot be encoded is put aside as a dead letter, or fails the batch.
 
         With `exactlyOnce` each batch is a transaction: a reader with `isolation.level` of `read_committed` sees it
         once, whatever crashes, if the program has a checkpoint. Without, batches may be there twice after a crash.

@@ -6,6 +6,7 @@ Parameters are librdkafka's, and those of Kafka 0.8 that old programs have: `met
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,8 +105,14 @@ class KafkaDStream(DStream[Any]):
     """A stream of Kafka: the RDDs that its `transform` and `foreachRDD` give are `KafkaRDD`s."""
 
     def __init__(self, native: _native.KafkaStream, decode: Decode, ssc: StreamingContext) -> None:
-        wrap = ssc._wrap
-        super().__init__(native.messages.transform(lambda _, rdd: wrap(rdd).map(decode)._native), ssc, None)
+        wrap, puts_aside = ssc._wrap, native.puts_aside
+        decode = dataclasses.replace(decode, marks=puts_aside)
+
+        def decoded(_: int, messages: _native.Rdd) -> _native.Rdd:
+            rdd = wrap(messages).map(decode)._native
+            return rdd.without_undecoded() if puts_aside else rdd
+
+        super().__init__(native.messages.transform(decoded), ssc, None)
         self._kafka = native
 
     def _wrap_batch(self, time: int, rdd: _native.Rdd) -> KafkaRDD:
@@ -130,13 +137,14 @@ class KafkaUtils:
 
         `zkQuorum` is not connected to, for brokers have no ZooKeeper any more: they are those of
         `kafkaParams["bootstrap.servers"]`, or of the configuration key `tidemill.kafka.brokers`. ValueError if neither
-        is set. The numbers of threads in `topics` mean nothing: every partition of a topic is read by itself.
+        is set. The numbers of threads in `topics` mean nothing: every partition of a topic is read by itself. Where the
+        group's offsets expired, it goes on at the end that `auto.offset.reset` says, unless `tidemill.kafka.onDataLoss`
+        is set.
         """
         if not isinstance(topics, dict):
             raise TypeError("topics should be dict")
         given = {**(kafkaParams or {}), "group.id": groupId}
-        plan = parameters.of_group(given, ssc.sparkContext.getConf(), zkQuorum)
-        return ssc._kafka_stream(list(topics), plan, {}, Decode(keyDecoder, valueDecoder, None))
+        return ssc._kafka_stream(list(topics), given, zkQuorum, {}, Decode(keyDecoder, valueDecoder, None))
 
     @staticmethod
     def createDirectStream(
@@ -152,15 +160,15 @@ class KafkaUtils:
         the RDD; which offsets a batch has is remembered before it runs.
 
         At first all partitions of `topics` are read from `auto.offset.reset` on (`largest` unless it is set); with
-        `fromOffsets` only its partitions, from there. A tombstone's value is None.
+        `fromOffsets` only its partitions, from there. A tombstone's value is None. What cannot be decoded is put aside as
+        a dead letter with its place, or fails the batch.
         """
         if not isinstance(topics, list):
             raise TypeError("topics should be list")
         if not isinstance(kafkaParams, dict):
             raise TypeError("kafkaParams should be dict")
         begin = {(at._topic, at._partition): int(offset) for at, offset in (fromOffsets or {}).items()}
-        plan = parameters.direct(kafkaParams, ssc.sparkContext.getConf())
-        return ssc._kafka_stream(topics, plan, begin, Decode(keyDecoder, valueDecoder, messageHandler))
+        return ssc._kafka_stream(topics, kafkaParams, None, begin, Decode(keyDecoder, valueDecoder, messageHandler))
 
     @staticmethod
     def createRDD(
@@ -177,8 +185,8 @@ class KafkaUtils:
             raise TypeError("kafkaParams should be dict")
         if not isinstance(offsetRanges, list):
             raise TypeError("offsetRanges should be list")
-        plan = parameters.direct(kafkaParams, sc.getConf())
+        settings = parameters.ranges(kafkaParams, sc.getConf())
         ranges = [one._parts() for one in offsetRanges]
-        messages: RDD[Any] = RDD(sc._engine.kafka_rdd(plan.settings, ranges), sc)
+        messages: RDD[Any] = RDD(sc._engine.kafka_rdd(settings, ranges), sc)
         decoded = messages.map(Decode(keyDecoder, valueDecoder, messageHandler))
         return KafkaRDD._ranged(decoded._native, sc, ranges)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Decoder = Callable[[bytes | None], Any]
+# How much of a record a message shows.
+SHOWN = 200
 
 
 def utf8_decoder(s: bytes | None) -> str | None:
@@ -73,15 +75,47 @@ class KafkaMessageAndMetadata:
         )
 
 
+class Undecoded(NamedTuple):
+    """Stands for a message that could not be decoded; the engine puts it aside."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+    error: str
+
+
+class Unencoded(NamedTuple):
+    """Stands for a record that could not be encoded; the engine puts it aside, or fails the batch."""
+
+    record: str
+    error: str
+
+
 @dataclass(frozen=True)
 class Decode:
-    """What a message becomes: `messageHandler` of it, or a pair of its key and value."""
+    """What a message becomes: `messageHandler` of it, or a pair of its key and value.
+
+    ValueError with the place of the message if that fails; instead an `Undecoded`, if it `marks` them.
+    """
 
     key: Decoder
     value: Decoder
     handler: Callable[[KafkaMessageAndMetadata], Any] | None
+    marks: bool = False
 
     def __call__(self, message: tuple[str, int, int, bytes | None, bytes | None]) -> Any:
+        try:
+            return self._decoded(message)
+        except Exception as error:
+            topic, partition, offset, _, value = message
+            place = f'the record of "{topic}-{partition}" at offset {offset}'
+            text = f"{place} cannot be decoded: {type(error).__name__}: {error}"
+            if self.marks:
+                return Undecoded(topic, partition, offset, value, text)
+            raise ValueError(text) from error
+
+    def _decoded(self, message: tuple[str, int, int, bytes | None, bytes | None]) -> Any:
         if self.handler is None:
             return self.key(message[3]), self.value(message[4])
         return self.handler(KafkaMessageAndMetadata(*message, self.key, self.value))
@@ -89,14 +123,35 @@ class Decode:
 
 @dataclass(frozen=True)
 class Encode:
-    """A record as key, value and headers."""
+    """A record as key, value and headers; an `Unencoded`, if it cannot be one."""
 
     key: Callable[[Any], bytes | None]
     value: Callable[[Any], bytes | None]
 
-    def __call__(self, record: Any) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
+    def __call__(self, record: Any) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]] | Unencoded:
+        try:
+            return self._encoded(record)
+        except Exception as error:
+            shown = repr(record)
+            text = f"the record {shown:.{SHOWN}} cannot be encoded for Kafka: {type(error).__name__}: {error}"
+            return Unencoded(shown, text)
+
+    def _encoded(self, record: Any) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
         is_pair = isinstance(record, tuple) and len(record) in (2, 3)
         key, value = (self.key(record[0]), self.value(record[1])) if is_pair else (None, self.value(record))
         if key is None and value is None:
-            raise ValueError("a record for Kafka has neither key nor value: a tombstone needs the key that it deletes")
-        return key, value, list(record[2]) if is_pair and len(record) == 3 else []
+            raise ValueError("it has neither key nor value: a tombstone needs the key that it deletes")
+        headers = [(name, header) for name, header in record[2]] if is_pair and len(record) == 3 else []
+        _check_bytes("the key", key)
+        _check_bytes("the value", value)
+        for name, header in headers:
+            if not isinstance(name, str):
+                raise TypeError(f"the name of a header is {type(name).__name__} and not str")
+            if not isinstance(header, bytes):
+                raise TypeError(f'the header "{name}" is {type(header).__name__} and not bytes')
+        return key, value, headers
+
+
+def _check_bytes(what: str, encoded: object) -> None:
+    if encoded is not None and not isinstance(encoded, bytes):
+        raise TypeError(f"{what} was made {type(encoded).__name__} and not bytes by its encoder")

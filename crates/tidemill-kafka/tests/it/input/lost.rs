@@ -6,7 +6,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
 };
-use tidemill::{Context, ErrorKind, base::storage::MemoryStorage, seconds, testing::TestContext};
+use tidemill::{Context, ErrorKind, base::storage::MemoryStorage, keys, seconds, testing::TestContext};
 use tidemill_kafka::{KafkaSource, OffsetRange, OnDataLoss, StartingOffsets, kafka_rdd};
 use tidemill_kafka_broker::Kafka;
 
@@ -29,7 +29,9 @@ fn after(
 ) -> Result<(Vec<String>, u64), tidemill::Error> {
     let checkpoint = MemoryStorage::new();
     let start = || {
-        let test = TestContext::remembered_in(checkpoint.clone(), config(), seconds(1));
+        // What the source says goes before the configuration.
+        let config = config().set(keys::KAFKA_ON_DATA_LOSS, "latest");
+        let test = TestContext::remembered_in(checkpoint.clone(), config, seconds(1));
         let stream = source(kafka, topic).on_data_loss(policy).stream::<(), String>(test.ssc()).unwrap();
         let seen = test.collect(&stream.values());
         (test, stream, seen)
@@ -59,6 +61,7 @@ fn expired_records_fail_the_program_or_are_counted() {
     };
     let error = expired(OnDataLoss::Fail).unwrap_err();
     assert!(error.to_string().contains("from 10 on were to be read and are lost"), "{error}");
+    assert!(error.to_string().contains("Set tidemill.kafka.onDataLoss"), "{error}");
     assert_eq!(error.kind(), ErrorKind::Data);
     assert_eq!(expired(OnDataLoss::Earliest).unwrap(), (numbers(25..30), 15));
 }
@@ -86,8 +89,9 @@ fn the_latest_passes_over_all_that_is_there() {
     let (topic, checkpoint) = (kafka.topic("passed", 1), MemoryStorage::new());
     write(kafka, &topic, &numbers(0..10));
     let start = || {
-        let test = TestContext::remembered_in(checkpoint.clone(), config(), seconds(1));
-        let stream = source(kafka, &topic).on_data_loss(OnDataLoss::Latest).stream::<(), String>(test.ssc()).unwrap();
+        let config = config().set(keys::KAFKA_ON_DATA_LOSS, "latest");
+        let test = TestContext::remembered_in(checkpoint.clone(), config, seconds(1));
+        let stream = source(kafka, &topic).stream::<(), String>(test.ssc()).unwrap();
         let seen = test.collect(&stream.values());
         (test, stream, seen)
     };

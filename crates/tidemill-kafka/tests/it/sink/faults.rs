@@ -8,9 +8,10 @@ use rdkafka::{
 };
 use std::time::Duration;
 use tidemill::{
-    Error, ErrorKind, Interrupt, Result, Time,
+    Config, Error, ErrorKind, Interrupt, Result, Time,
     base::clock::Stopwatch,
     io::{Sink, SinkStart},
+    keys,
 };
 use tidemill_kafka::{KafkaSink, ProducerRecord};
 use tidemill_kafka_broker::Kafka;
@@ -117,7 +118,16 @@ fn a_timeout_above_that_of_the_brokers_is_refused_at_the_start() {
     sink.start(&start("patient", 1, (0, 1))).unwrap();
     let error = sink.restore(None).unwrap_err();
     assert_eq!((error.kind(), error.exit_code()), (ErrorKind::Invalid, 2), "{error:?}");
-    assert!(error.to_string().contains("lower it with KafkaSink::transaction_timeout"), "{error}");
+    assert!(error.to_string().contains("lower it with tidemill.kafka.transactionTimeout"), "{error}");
+    // By the configuration it is the same, and the sink's own goes before it.
+    let mut configured = start("patient", 1, (0, 1));
+    configured.config = Config::new().set(keys::KAFKA_TRANSACTION_TIMEOUT, "1h");
+    let sink = lines(kafka, &kafka.topic("patient", 1));
+    sink.start(&configured).unwrap();
+    assert_eq!(sink.restore(None).unwrap_err().exit_code(), 2);
+    let sink = lines(kafka, &kafka.topic("patient", 1)).transaction_timeout(Duration::from_secs(60));
+    sink.start(&configured).unwrap();
+    sink.restore(None).unwrap();
 }
 
 #[test]
@@ -237,10 +247,16 @@ fn a_mark_that_kafka_forgot_is_no_licence_to_write_twice() {
     unmarked.start(&start("forgotten", 2, (0, 1))).unwrap();
     let error = unmarked.restore(Some((Time::from_ms(1_000), Vec::new()))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().contains("accept_lost_marks"), "{error}");
+    assert!(error.to_string().contains("tidemill.kafka.acceptLostMarks=true"), "{error}");
     let sink = started(lines(kafka, &topic).accept_lost_marks(), "forgotten", 3, Some(1_000));
     run(&sink, 2_000, &["a"]).unwrap();
     assert_eq!(committed(kafka, &topic), ["a"]);
+    // The same by the configuration.
+    let sink = lines(kafka, &kafka.topic("forgotten", 1));
+    let mut configured = start("forgotten-too", 2, (0, 1));
+    configured.config = Config::new().set(keys::KAFKA_ACCEPT_LOST_MARKS, true);
+    sink.start(&configured).unwrap();
+    sink.restore(Some((Time::from_ms(1_000), Vec::new()))).unwrap();
 }
 
 #[test]

@@ -137,6 +137,32 @@ impl ConfigValue for OnFailure {
     }
 }
 
+/// What becomes of a stream that is to read records of Kafka which are gone: they expired, or the topic was deleted and
+/// made anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnDataLoss {
+    /// The batch fails with what was lost.
+    #[default]
+    Fail,
+    /// The stream goes on at the first record that there still is. The log says what was lost.
+    Earliest,
+    /// The stream goes on at what comes from now on. The log says what was lost.
+    Latest,
+}
+
+impl ConfigValue for OnDataLoss {
+    const UNIT: Unit = Unit::Text;
+    const EXPECTED: &'static str = "\"fail\", \"earliest\" or \"latest\"";
+    fn parse(value: &str, _: Unit) -> Option<Self> {
+        match value {
+            "fail" => Some(Self::Fail),
+            "earliest" => Some(Self::Earliest),
+            "latest" => Some(Self::Latest),
+            _ => None,
+        }
+    }
+}
+
 const fn count(name: &'static str, default: &'static str) -> ConfigKey<usize> {
     ConfigKey::<usize>::new(name, default).bounded("a whole number that is at least 1", |count| *count > 0)
 }
@@ -314,6 +340,16 @@ keys! {
     KAFKA_REFRESH_INTERVAL: Duration = positive_time("tidemill.kafka.refreshInterval", "10s");
     /// The largest value of a Kafka record; a larger one is put aside with its place, or fails the batch.
     KAFKA_MAX_RECORD_BYTES: u64 = bytes("tidemill.kafka.maxRecordBytes", "64MiB");
+    /// What becomes of a stream of Kafka whose records are gone before they were read: with `fail` the batch fails, with
+    /// `earliest` or `latest` the stream goes on there, and the log says what was lost.
+    KAFKA_ON_DATA_LOSS: Option<OnDataLoss> = ConfigKey::<Option<OnDataLoss>>::optional(
+        "tidemill.kafka.onDataLoss", "`fail`; for Python's `createStream` what `auto.offset.reset` says");
+    /// Whether a program starts although Kafka has forgotten what it committed last, which it does
+    /// `offsets.retention.minutes` (7 days) after the program stopped: batches that were not done then may come twice.
+    KAFKA_ACCEPT_LOST_MARKS: bool = switch("tidemill.kafka.acceptLostMarks", "false");
+    /// How long a transaction may take before the brokers end it. The brokers' `transaction.max.timeout.ms` (15 minutes) is
+    /// the most.
+    KAFKA_TRANSACTION_TIMEOUT: Duration = positive_time("tidemill.kafka.transactionTimeout", "5min");
     /// What happens to a batch when one of its files is gone before it is read: `skip` leaves the file out and says so,
     /// `fail` fails the batch.
     FILE_STREAM_MISSING: MissingFile = ConfigKey::<MissingFile>::new("tidemill.fileStream.missingFile", "skip");
