@@ -8,12 +8,12 @@ use tidemill_kafka::{KafkaSettings, KafkaSource};
 
 fn run(brokers: &str, topic: &str) -> Result<()> {
     let ssc = StreamingContext::local(2, seconds(2))?;
-    let lines = KafkaSource::new(KafkaSettings::new(brokers)).topics([topic]).stream::<(), Text>(&ssc)?;
-    let words = lines.values().flat_map(|line| line.split(' '));
-    words.map(|word| (word, 1)).reduce_by_key(|a, b| a + b).print(10);
-    let ranges = lines.clone();
-    lines.values().count().for_each_batch(move |counts, time| {
-        println!("{counts:?} lines of {:?}", ranges.offset_ranges(time));
+    let stream = KafkaSource::new(KafkaSettings::new(brokers)).topics([topic]).stream::<(), Text>(&ssc)?;
+    // Two outputs have them, and they are fetched once.
+    let lines = stream.values().cache();
+    lines.flat_map(|line| line.split(' ')).map(|word| (word, 1)).reduce_by_key(|a, b| a + b).print(10);
+    lines.count().for_each_batch(move |counts, time| {
+        println!("{counts:?} lines of {:?}", stream.offset_ranges(time));
         Ok::<(), Error>(())
     });
     ssc.start()?;

@@ -30,7 +30,7 @@ const FLUSH_STEP: Duration = Duration::from_millis(2);
 const TOPIC_PATIENCE: Duration = Duration::from_secs(10);
 const TOPIC_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a producer has unless the user sets it: much room for a batch, and no word of what went well.
+/// What a producer has unless the user sets it: much room for a batch.
 const DEFAULTS: &[(&str, &str)] =
     &[("queue.buffering.max.messages", "1000000"), ("queue.buffering.max.kbytes", "262144")];
 
