@@ -338,7 +338,7 @@ keys! {
     KAFKA_FIRST_BATCH_RECORDS: usize = count("tidemill.kafka.firstBatchRecords", "10000");
     /// After how long new topics and partitions are looked for, and offsets that expired.
     KAFKA_REFRESH_INTERVAL: Duration = positive_time("tidemill.kafka.refreshInterval", "10s");
-    /// The largest value of a Kafka record; a larger one is put aside with its place, or fails the batch.
+    /// The largest Kafka record, key and value together; a larger one is put aside with its place, or fails the batch.
     KAFKA_MAX_RECORD_BYTES: u64 = bytes("tidemill.kafka.maxRecordBytes", "64MiB");
     /// What becomes of a stream of Kafka whose records are gone before they were read: with `fail` the batch fails, with
     /// `earliest` or `latest` the stream goes on there, and the log says what was lost.
