@@ -48,7 +48,7 @@ pub(crate) struct Gen {
     #[command(flatten)]
     place: Place,
     /// Sets a key of librdkafka for `--kafka`, such as security.protocol=SSL; may be given again.
-    #[arg(long, value_name = "KEY=VALUE", requires = "kafka", value_parser = key_and_value)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
 }
 
@@ -130,6 +130,9 @@ impl Gen {
     /// Where records go, and what the user is told of it.
     fn destination(&self) -> Result<(Box<dyn Destination>, String), Failure> {
         let Place { tcp, kafka, files } = &self.place;
+        if kafka.is_none() && !self.set.is_empty() {
+            return Err(Failure::new(2, "--set is for --kafka only"));
+        }
         if let Some(port) = tcp {
             let served = tcp::Served::start(*port, self.rate == 0)?;
             let told = format!("lines for whoever connects to 127.0.0.1:{}", served.port());

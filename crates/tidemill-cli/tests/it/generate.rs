@@ -90,7 +90,7 @@ fn what_cannot_be_is_told() {
         (&["words", "--kafka", "b:1", "t", "--set", "security.protocol=MAGIC"], 2, "MAGIC"),
         (&["words", "--kafka", "b:1", "t", "--set", "group.id=g"], 2, "\"group.id\" is set by the engine"),
         (&["words", "--kafka", "b:1", "t", "--set", "acks"], 2, "it is no KEY=VALUE"),
-        (&["words", "--tcp", "0", "--set", "acks=1"], 2, "--kafka"),
+        (&["words", "--tcp", "0", "--set", "acks=1"], 2, "--set is for --kafka only"),
         (&["words", "--files", "/proc/no"], 1, "cannot write into \"/proc/no\""),
     ];
     for (arguments, code, told) in cases {
