@@ -18,7 +18,7 @@ impl StreamingContext {
     ///
     /// # Errors
     /// Unavailable, if the place cannot be made or written to; Invalid, if it does not keep what a log needs;
-    /// [`Misuse::ChangedAfterStart`].
+    /// [`Misuse::ChangedAfterStart`](crate::Misuse::ChangedAfterStart).
     ///
     /// # Examples
     /// ```
@@ -37,7 +37,7 @@ impl StreamingContext {
     /// As [`checkpoint`](Self::checkpoint), into a storage of one's own making.
     ///
     /// # Errors
-    /// [`Misuse::ChangedAfterStart`].
+    /// [`Misuse::ChangedAfterStart`](crate::Misuse::ChangedAfterStart).
     ///
     /// # Examples
     /// ```
@@ -66,7 +66,7 @@ impl StreamingContext {
     /// A program that tries again to begin afresh says the same number again: once the new run has begun, it goes on.
     ///
     /// # Errors
-    /// [`Misuse::ChangedAfterStart`].
+    /// [`Misuse::ChangedAfterStart`](crate::Misuse::ChangedAfterStart).
     ///
     /// # Examples
     /// ```
@@ -97,7 +97,7 @@ impl StreamingContext {
     /// logged. An error of it keeps the program from starting.
     ///
     /// # Errors
-    /// [`Misuse::ChangedAfterStart`].
+    /// [`Misuse::ChangedAfterStart`](crate::Misuse::ChangedAfterStart).
     ///
     /// # Examples
     /// ```
@@ -124,7 +124,7 @@ impl StreamingContext {
     ///
     /// `build` declares the program, in either case: a checkpoint holds data and no code. (Spark's calls it only where
     /// there is no checkpoint, for it keeps the functions themselves.) What changed in the program since is compared with
-    /// what is remembered when the context starts; see [`DStream::uid`].
+    /// what is remembered when the context starts; see [`DStream::uid`](crate::DStream::uid).
     ///
     /// # Errors
     /// What `build` returns; as [`checkpoint`](Self::checkpoint).
