@@ -31,16 +31,22 @@ pub(super) struct Restart {
     pub(super) start: SinkStart,
 }
 
+/// What a new start of a program tells all its sinks.
+fn start_of(job: Option<String>, has_unfinished: bool) -> SinkStart {
+    let mut start = SinkStart::default();
+    (start.job, start.run, start.has_unfinished) = (job, checkpoint::nonce(), has_unfinished);
+    start
+}
+
 impl Restart {
     /// Of a program that remembers nothing.
     fn fresh(zero: Time) -> Self {
         let (unfinished, state, sinks) = (Vec::new(), Vec::new(), PreparedLast::new());
-        Self { zero, unfinished, last: None, last_done: None, state, sinks, start: SinkStart::default() }
+        Self { zero, unfinished, last: None, last_done: None, state, sinks, start: start_of(None, false) }
     }
 
     fn of(recovered: Recovered, job: Option<String>) -> Self {
-        let mut start = SinkStart::default();
-        (start.job, start.run, start.has_unfinished) = (job, checkpoint::nonce(), !recovered.unfinished.is_empty());
+        let start = start_of(job, !recovered.unfinished.is_empty());
         let picked = recovered.picked_since.iter().chain(&recovered.unfinished).map(|picked| picked.time);
         Self {
             zero: recovered.zero,
