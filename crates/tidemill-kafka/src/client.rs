@@ -3,7 +3,10 @@
 //! The rule of the crate: no call waits for the cluster without a time limit of ours. A client is closed in a thread of
 //! its own, as librdkafka waits there without one.
 
-use crate::settings::{KafkaSettings, Secrets};
+use crate::{
+    lock::lock,
+    settings::{KafkaSettings, Secrets},
+};
 use rdkafka::{
     ClientContext, TopicPartitionList,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
@@ -12,7 +15,7 @@ use rdkafka::{
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tidemill::{Error, ErrorKind, Interrupt, Result, base::clock::Stopwatch};
@@ -59,7 +62,7 @@ impl ClientLog {
     }
 
     fn complaints(&self) -> MutexGuard<'_, Complaints> {
-        self.complaints.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.complaints)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod input;
+mod lock;
 mod offsets;
 mod record;
 mod settings;

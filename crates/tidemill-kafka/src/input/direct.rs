@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     client::ClientLog,
+    lock::lock,
     offsets::{OffsetRange, TopicPartition, description},
     record::{FromBytes, KafkaRecord},
     settings::KafkaSettings,
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     marker::PhantomData,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::Duration,
 };
@@ -73,10 +74,6 @@ pub(super) struct Shared {
     /// What the user wants to be committed once it is done.
     to_commit: Mutex<Offsets>,
     pub(super) losses: Arc<Losses>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {

@@ -7,6 +7,7 @@
 
 use crate::{
     client::{self, ClientLog},
+    lock::lock,
     offsets::TopicPartition,
     settings::KafkaSettings,
 };
@@ -19,7 +20,7 @@ use rdkafka::{
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -76,10 +77,6 @@ pub(super) struct Reader {
     pub(super) ahead: Option<OwnedMessage>,
     /// Whether nothing was read of the queue since its fetch began.
     pub(super) fresh: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Fetchers {

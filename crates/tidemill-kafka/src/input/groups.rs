@@ -1,15 +1,16 @@
 //! Which groups the streams of this process commit to: each has one of its own, or they would undo each other's offsets.
 
+use crate::lock::lock;
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 use tidemill::{Error, Result};
 
 static CLAIMED: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
 
 fn claimed() -> MutexGuard<'static, BTreeSet<(String, String)>> {
-    CLAIMED.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&CLAIMED)
 }
 
 /// A group that is a stream's alone until this is dropped.

@@ -3,7 +3,7 @@
 //! The library knows them and tells of them nowhere but in its debug log, so that is where they are read. A version of it
 //! that says it in other words costs the ids and no more: then a topic that was made anew is only noticed by its offsets.
 
-use crate::{client::ClientLog, settings::KafkaSettings};
+use crate::{client::ClientLog, lock::lock, settings::KafkaSettings};
 use rdkafka::{
     ClientContext, TopicPartitionList,
     config::RDKafkaLogLevel,
@@ -13,7 +13,7 @@ use rdkafka::{
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -68,7 +68,7 @@ impl WatchLog {
     }
 
     fn lock(&self) -> MutexGuard<'_, TopicIds> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.ids)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     loss::{Extent, Loss, Losses},
     topic_ids::TopicIds,
 };
-use crate::offsets::TopicPartition;
+use crate::{lock::lock, offsets::TopicPartition};
 use rdkafka::error::RDKafkaErrorCode;
 use std::{
     collections::BTreeMap,
@@ -60,7 +60,6 @@ pub(super) struct Known {
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
     pub(super) since: Time,
-    pub(super) error: Error,
     /// Since it was asked last.
     asked: Stopwatch,
 }
@@ -87,7 +86,7 @@ impl Watch {
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 
     /// Starts the thread, and waits until the cluster has told of itself, or does not within `patience`.
@@ -378,12 +377,12 @@ impl Known {
 
     fn note_trouble(&mut self, topics: &Topics, error: Error, complaint: &str) {
         if let Some(trouble) = &mut self.trouble {
-            (trouble.error, trouble.asked) = (error, Stopwatch::start());
+            trouble.asked = Stopwatch::start();
             return;
         }
         let since = SystemClock::new().now();
         let missing = if is_missing(&error) { "a topic is not there any more" } else { "Kafka does not answer" };
         tracing::warn!(%topics, %since, "{error}{complaint}: {missing}; batches bring nothing until that changes");
-        self.trouble = Some(Trouble { since, error, asked: Stopwatch::start() });
+        self.trouble = Some(Trouble { since, asked: Stopwatch::start() });
     }
 }

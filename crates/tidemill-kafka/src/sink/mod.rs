@@ -59,9 +59,10 @@ type Partitioner = Box<dyn Fn(&ProducerRecord<'_>, usize) -> usize + Send + Sync
 pub struct KafkaSink<T> {
     convert: Convert<T>,
     partitioner: Option<Partitioner>,
-    /// Without what the start of the program tells.
-    place: Place,
+    settings: KafkaSettings,
+    topic: String,
     transaction_timeout: Option<Duration>,
+    accept_lost_marks: bool,
     offsets: Option<Arc<Offsets>>,
     is_transactional: bool,
     max_record_bytes: usize,
@@ -84,8 +85,10 @@ impl<T> KafkaSink<T> {
         Self {
             convert: Box::new(convert),
             partitioner: None,
-            place: Place::new(settings.clone(), topic.into(), Duration::ZERO),
+            settings: settings.clone(),
+            topic: topic.into(),
             transaction_timeout: None,
+            accept_lost_marks: false,
             offsets: None,
             is_transactional: true,
             max_record_bytes: max_record_bytes.unwrap_or(1_000_000),
@@ -158,18 +161,17 @@ impl<T> KafkaSink<T> {
     /// `tidemill.kafka.acceptLostMarks`.
     #[must_use]
     pub fn accept_lost_marks(mut self) -> Self {
-        self.place.accept_lost_marks = true;
+        self.accept_lost_marks = true;
         self
     }
 
-    fn started_place(&self, start: &SinkStart) -> Result<Place> {
-        let (mut place, config) = (self.place.clone(), &start.config);
-        let (timeout, accept_lost_marks) =
-            (config.get(&keys::KAFKA_TRANSACTION_TIMEOUT)?, config.get(&keys::KAFKA_ACCEPT_LOST_MARKS)?);
-        place.timeout = self.transaction_timeout.unwrap_or(timeout);
-        place.accept_lost_marks |= accept_lost_marks;
-        place.start = start.clone();
-        Ok(place)
+    /// Where it writes in this start of its program.
+    fn place(&self, start: &SinkStart) -> Result<Place> {
+        let timeout = start.config.get(&keys::KAFKA_TRANSACTION_TIMEOUT)?;
+        let accept_lost_marks = start.config.get(&keys::KAFKA_ACCEPT_LOST_MARKS)?;
+        let (timeout, accept) =
+            (self.transaction_timeout.unwrap_or(timeout), self.accept_lost_marks || accept_lost_marks);
+        Ok(Place::new(&self.settings, &self.topic, timeout, accept, start))
     }
 
     fn writer(&self) -> Result<&Writer> {
@@ -237,8 +239,8 @@ impl<T: Data> Sink<T> for KafkaSink<T> {
     }
 
     fn start(&self, start: &SinkStart) -> Result<()> {
-        let place = self.started_place(start)?;
-        place.settings.check()?;
+        let place = self.place(start)?;
+        self.settings.check()?;
         let writer = match self.is_transactional {
             true => Writer::Transactions(Arc::new(Transactions::new(place, self.offsets.clone()))),
             false => Writer::Plain(Box::new(Plain::new(place))),
@@ -292,7 +294,10 @@ impl<T: Data> Sink<T> for KafkaSink<T> {
 
 impl<T> fmt::Debug for KafkaSink<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaSink").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("KafkaSink")
+            .field("settings", &self.settings)
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
     }
 }
 

@@ -25,9 +25,15 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(settings: KafkaSettings, topic: String, timeout: Duration) -> Self {
-        let (accept_lost_marks, start, nonce) = (false, SinkStart::default(), RandomState::new().hash_one(()));
-        Self { settings, topic, timeout, accept_lost_marks, start, nonce }
+    pub(super) fn new(
+        settings: &KafkaSettings,
+        topic: &str,
+        timeout: Duration,
+        accept_lost_marks: bool,
+        start: &SinkStart,
+    ) -> Self {
+        let (settings, topic, start) = (settings.clone(), topic.to_owned(), start.clone());
+        Self { settings, topic, timeout, accept_lost_marks, start, nonce: RandomState::new().hash_one(()) }
     }
 
     /// Whether there are marks: without a checkpoint no batch runs again after a crash.

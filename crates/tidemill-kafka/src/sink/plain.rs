@@ -1,7 +1,8 @@
 //! At least once: records go out as they come, and a batch is sealed when all are delivered.
 
 use super::{place::Place, producer::Producer};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::lock::lock;
+use std::sync::{Arc, Mutex, MutexGuard};
 use tidemill::Result;
 
 /// A producer without transactions, made anew after whatever went wrong.
@@ -17,7 +18,7 @@ impl Plain {
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Arc<Producer>>> {
-        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.producer)
     }
 
     pub(super) fn producer(&self) -> Result<Arc<Producer>> {

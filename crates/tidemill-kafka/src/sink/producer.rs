@@ -3,6 +3,7 @@
 use super::{ProducerRecord, call::Call};
 use crate::{
     client::{self, ClientLog},
+    lock::lock,
     settings::KafkaSettings,
 };
 use rdkafka::{
@@ -16,7 +17,7 @@ use rdkafka::{
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 use tidemill::{Error, ErrorKind, Interrupt, Result, base::clock::Stopwatch};
@@ -134,7 +135,7 @@ impl Producer {
     /// Unavailable, if the cluster does not answer or has no such topic.
     pub(super) fn partitions(&self, topic: Option<&str>) -> Result<usize> {
         let topic = topic.unwrap_or(&self.topic);
-        let known = || self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || lock(&self.partitions);
         if let Some(partitions) = known().get(topic) {
             return Ok(*partitions);
         }

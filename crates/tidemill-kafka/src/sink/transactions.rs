@@ -1,11 +1,12 @@
 //! Exactly once: what one process writes of a batch is one transaction, which has the batch's mark in it.
 
 use super::{Offsets, ProducerRecord, marker::MarkerGroup, place::Place, producer::Producer};
+use crate::lock::lock;
 use rdkafka::{TopicPartitionList, consumer::ConsumerGroupMetadata, error::KafkaError};
 use std::{
     collections::BTreeMap,
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tidemill::{Error, ErrorKind, Result, Time, base::clock::Stopwatch};
@@ -107,7 +108,7 @@ impl Transactions {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn process(&self) -> usize {
